@@ -1,0 +1,108 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Region of interest and camera matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hybrid_perception.exceptions import ParameterError
+
+
+@dataclass(frozen=True)
+class Roi:
+    """Region of interest in pixels, named as in sensor_msgs/RegionOfInterest.
+
+    A width or height of 0 reaches to the image's edge, so that ``Roi()`` is the whole image.
+    """
+
+    x_offset: int = 0
+    y_offset: int = 0
+    width: int = 0
+    height: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the signs.
+
+        Raises:
+            ParameterError: A value is negative.
+        """
+        if min(self.x_offset, self.y_offset, self.width, self.height) < 0:
+            raise ParameterError(f'{self} has a negative value; all must be 0 or more pixels')
+
+    def fit(self, height: int, width: int) -> Roi:
+        """Fill in the sizes that are 0 for an image of the given size.
+
+        Raises:
+            ParameterError: The region is not inside the image.
+        """
+        roi = Roi(
+            self.x_offset,
+            self.y_offset,
+            self.width or width - self.x_offset,
+            self.height or height - self.y_offset,
+        ) if self.x_offset < width and self.y_offset < height else self
+        if (
+            roi.width == 0
+            or roi.height == 0
+            or roi.x_offset + roi.width > width
+            or roi.y_offset + roi.height > height
+        ):
+            raise ParameterError(
+                f'the region of interest x {self.x_offset}, y {self.y_offset}, '
+                f'{self.width}x{self.height} does not lie inside an image of {width}x{height}'
+            )
+        return roi
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index (rows, columns) of a fitted region."""
+        return (
+            slice(self.y_offset, self.y_offset + self.height),
+            slice(self.x_offset, self.x_offset + self.width),
+        )
+
+
+def scale_camera_matrix(
+    matrix: ArrayLike,
+    *,
+    scale_x: float,
+    scale_y: float,
+    x_offset: int = 0,
+    y_offset: int = 0,
+) -> NDArray[np.float64]:
+    """Adapt a camera matrix to an image that was cropped and then resized.
+
+    Integer coordinates lie at pixel centres, so the principal point moves by half a pixel, as the
+    pixels themselves do in cv2.resize.
+
+    Args:
+        matrix: (3, 3) intrinsic matrix K or (3, 4) projection matrix P.
+        scale_x: New width / cropped width.
+        scale_y: New height / cropped height.
+        x_offset: Columns cropped on the left, pixels.
+        y_offset: Rows cropped at the top, pixels.
+
+    Returns:
+        (3, 3) or (3, 4) float64.
+
+    Raises:
+        ParameterError: The matrix has another shape or a scale is not positive.
+
+    Source: sensor_msgs/CameraInfo, K and P.
+    """
+    camera = np.asarray(matrix, np.float64)
+    if camera.shape not in ((3, 3), (3, 4)) or scale_x <= 0 or scale_y <= 0:
+        raise ParameterError(
+            f'a camera matrix must be 3x3 or 3x4 and scales positive; '
+            f'got {camera.shape}, scales {scale_x}, {scale_y}'
+        )
+    to_new = np.array([
+        [scale_x, 0.0, scale_x * (0.5 - x_offset) - 0.5],
+        [0.0, scale_y, scale_y * (0.5 - y_offset) - 0.5],
+        [0.0, 0.0, 1.0],
+    ])
+    return np.asarray(to_new @ camera)

@@ -1,0 +1,246 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Camera bytes to RGB pixels and back to bytes, without ROS.
+
+Encodings are the strings of sensor_msgs/image_encodings. Views are returned where no conversion
+is needed; they may be read-only and padded by row.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_perception.exceptions import EncodingError
+
+Rgb = NDArray[np.uint8]
+Buffer = Any
+"""bytes, bytearray, memoryview, array.array or a uint8 array."""
+
+
+class _Layout(NamedTuple):
+    """How pixels lie in memory; ``code`` is None where they are RGB already."""
+
+    channels: int
+    code: int | None
+    bytes_per_channel: int = 1
+    planar_420: bool = False
+
+
+_RGB = _Layout(3, None)
+_BGR = _Layout(3, cv2.COLOR_BGR2RGB)
+_BGRA = _Layout(4, cv2.COLOR_BGRA2RGB)
+_MONO = _Layout(1, cv2.COLOR_GRAY2RGB)
+_UYVY = _Layout(2, cv2.COLOR_YUV2RGB_UYVY)
+_YUYV = _Layout(2, cv2.COLOR_YUV2RGB_YUY2)
+# OpenCV names a pattern by its second row, ROS by its first: rggb is OpenCV's BG.
+_BAYER = {
+    'rggb': cv2.COLOR_BayerBG2RGB,
+    'bggr': cv2.COLOR_BayerRG2RGB,
+    'gbrg': cv2.COLOR_BayerGR2RGB,
+    'grbg': cv2.COLOR_BayerGB2RGB,
+}
+_LAYOUTS: dict[str, _Layout] = {
+    'rgb8': _RGB,
+    'bgr8': _BGR,
+    'rgba8': _Layout(4, cv2.COLOR_RGBA2RGB),
+    'bgra8': _BGRA,
+    'mono8': _MONO,
+    '8UC1': _MONO,
+    '8UC3': _BGR,
+    '8UC4': _BGRA,
+    'rgb16': _RGB._replace(bytes_per_channel=2),
+    'bgr16': _BGR._replace(bytes_per_channel=2),
+    'mono16': _MONO._replace(bytes_per_channel=2),
+    'yuv422': _UYVY,
+    'uyvy': _UYVY,
+    'yuv422_yuy2': _YUYV,
+    'yuyv': _YUYV,
+    'nv12': _Layout(1, cv2.COLOR_YUV2RGB_NV12, planar_420=True),
+    'nv21': _Layout(1, cv2.COLOR_YUV2RGB_NV21, planar_420=True),
+    **{f'bayer_{name}8': _Layout(1, code) for name, code in _BAYER.items()},
+    **{f'bayer_{name}16': _Layout(1, code, 2) for name, code in _BAYER.items()},
+}
+
+SUPPORTED_ENCODINGS = tuple(_LAYOUTS)
+_COLOR_ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'rgb16', 'bgr16', 'rgba16', 'bgra16')
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
+_PNG_START, _PNG_END, _PNG_DEPTH_AT = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82', 24
+
+
+def to_rgb(
+    data: Buffer,
+    *,
+    height: int,
+    width: int,
+    encoding: str,
+    step: int,
+    is_bigendian: bool = False,
+) -> Rgb:
+    """Read the pixels of a sensor_msgs/Image.
+
+    16-bit channels keep their upper 8 bits. Row padding (``step`` above the row's bytes) is
+    skipped.
+
+    Args:
+        data: Buffer of at least ``step`` x rows bytes.
+        height: Rows, pixels.
+        width: Columns, pixels.
+        encoding: One of ``SUPPORTED_ENCODINGS``.
+        step: Bytes from one row to the next.
+        is_bigendian: Byte order of 16-bit channels.
+
+    Returns:
+        (H, W, 3) uint8 RGB. For rgb8 and rgb16 a view of ``data``, else a new array.
+
+    Raises:
+        EncodingError: The encoding is not supported or the sizes do not fit the buffer.
+
+    Source: sensor_msgs/Image, sensor_msgs/image_encodings.
+    """
+    layout = _LAYOUTS.get(encoding)
+    if layout is None:
+        raise EncodingError(
+            f"image encoding '{encoding}' is not supported; use one of "
+            f'{", ".join(SUPPORTED_ENCODINGS)}, or convert the image before this node'
+        )
+    pixels = _pixels(_as_bytes(data), layout, height, width, step, is_bigendian, encoding)
+    if layout.code is None:
+        return pixels
+    try:
+        return np.asarray(cv2.cvtColor(pixels, layout.code), np.uint8)
+    except cv2.error as error:
+        raise EncodingError(
+            f'OpenCV cannot convert {width}x{height} {encoding} to rgb8: {error.err}'
+        ) from error
+
+
+def decode_compressed(data: Buffer, format: str) -> Rgb:
+    """Decode the JPEG or PNG of a sensor_msgs/CompressedImage.
+
+    The content says whether it is JPEG or PNG, ``format`` only the order of the channels.
+    Truncated files are refused rather than completed with grey.
+
+    Args:
+        data: The file's bytes.
+        format: For example ``jpeg``, ``png`` or ``rgb8; jpeg compressed bgr8``.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        EncodingError: Not a complete 8-bit JPEG or PNG.
+
+    Source: sensor_msgs/CompressedImage; compressed_image_transport.
+    """
+    if 'compresseddepth' in format.lower():
+        raise EncodingError(
+            f"compressed format '{format}' is a depth image; subscribe to a colour camera's "
+            'image/compressed'
+        )
+    file_bytes = _as_bytes(data)
+    _check_complete(file_bytes, format)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        decoded = cv2.imdecode(file_bytes, flags)
+    except cv2.error as error:
+        raise EncodingError(
+            f"compressed image ('{format}', {file_bytes.size} bytes) cannot be decoded: "
+            f'{error.err}'
+        ) from error
+    if decoded is None:
+        raise EncodingError(
+            f"compressed image ('{format}', {file_bytes.size} bytes) is damaged: it begins as "
+            'JPEG or PNG but cannot be decoded'
+        )
+    bgr = np.asarray(decoded, np.uint8)
+    return bgr if _is_swapped(format) else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, bgr))
+
+
+def byte_view(array: NDArray[Any]) -> memoryview:
+    """View an array as the bytes that ``msg.data.frombytes`` takes in one copy.
+
+    Args:
+        array: Any shape and dtype; copied only if it is not contiguous.
+
+    Returns:
+        One-dimensional memoryview of unsigned bytes in row order.
+    """
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def _as_bytes(data: Buffer) -> NDArray[np.uint8]:
+    try:
+        return np.frombuffer(data, np.uint8)
+    except (TypeError, ValueError, BufferError) as error:
+        raise EncodingError(
+            f'image data of type {type(data).__name__} is not a contiguous buffer of bytes: '
+            f'{error}'
+        ) from error
+
+
+def _pixels(
+    buffer: NDArray[np.uint8],
+    layout: _Layout,
+    height: int,
+    width: int,
+    step: int,
+    is_bigendian: bool,
+    encoding: str,
+) -> NDArray[np.uint8]:
+    """View a buffer as (rows, width, channels) or, for one channel, (rows, width)."""
+    row_bytes = width * layout.channels * layout.bytes_per_channel
+    rows = height * 3 // 2 if layout.planar_420 else height
+    if height <= 0 or width <= 0:
+        raise EncodingError(f'{encoding} image of {width}x{height} pixels is empty')
+    if step < row_bytes:
+        raise EncodingError(
+            f'{encoding} image of {width}x{height} has step {step}; a row has {row_bytes} bytes, '
+            'so step must be at least that'
+        )
+    if buffer.size < step * rows:
+        raise EncodingError(
+            f'{encoding} image of {width}x{height} with step {step} needs {step * rows} bytes; '
+            f'data has {buffer.size}'
+        )
+    if (layout.channels == 2 or layout.planar_420) and (
+        width % 2 or (layout.planar_420 and height % 2)
+    ):
+        raise EncodingError(
+            f'{encoding} image of {width}x{height}: pixels share their colour in pairs, so the '
+            'size must be even'
+        )
+    table = buffer[: step * rows].reshape(rows, step)[:, :row_bytes]
+    if layout.bytes_per_channel == 2:
+        table = table[:, 0 if is_bigendian else 1 :: 2]
+    if layout.channels == 1:
+        return table
+    return table.reshape(rows, width, layout.channels)
+
+
+def _check_complete(file_bytes: NDArray[np.uint8], format_: str) -> None:
+    content = file_bytes.tobytes()
+    what = f"compressed image ('{format_}', {len(content)} bytes)"
+    if content.startswith(_JPEG_START):
+        # A thumbnail has an end of its own, so the end must follow the last scan.
+        if content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+            raise EncodingError(f'{what} is a truncated JPEG: its end marker is missing')
+    elif content.startswith(_PNG_START):
+        if _PNG_END not in content[-64:]:
+            raise EncodingError(f'{what} is a truncated PNG: its end chunk is missing')
+        if content[_PNG_DEPTH_AT] == 16:
+            raise EncodingError(f'{what} is a 16-bit PNG; 8 bits per channel are needed')
+    else:
+        raise EncodingError(
+            f'{what} is neither JPEG nor PNG: it begins with {content[:8].hex(" ") or "nothing"}'
+        )
+
+
+def _is_swapped(format_: str) -> bool:
+    # Old bags hold colour images whose channels were stored in the source's order; their format
+    # lacks 'compressed bgr'. compressed_image_transport reads them the same way.
+    source, separator, compressed = format_.partition(';')
+    return bool(separator) and source in _COLOR_ENCODINGS and 'compressed bgr' not in compressed

@@ -1,0 +1,283 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The model manifest: what a robot must know about a model, beside its ONNX file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import hashlib
+from importlib.resources import files
+import json
+import os
+from pathlib import Path
+import tempfile
+from typing import Any, NoReturn
+
+import jsonschema
+
+from hybrid_perception.exceptions import ModelError, ParameterError
+from hybrid_perception.labels import ClassMap, Color
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """An anomaly threshold and what it was chosen for.
+
+    Attributes:
+        threshold: Lowest anomaly score of an unknown pixel.
+        target: What the threshold reaches, in words.
+        data: Data that it was chosen on.
+        tpr: Share of anomaly pixels detected there, 0..1, where measured.
+        fpr: Share of known pixels detected there, 0..1, where measured.
+    """
+
+    threshold: float
+    target: str
+    data: str
+    tpr: float | None = None
+    fpr: float | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A validated manifest.
+
+    Attributes:
+        path: The manifest file.
+        name: Name of the model.
+        onnx_path: The ONNX file beside the manifest.
+        sha256: SHA-256 of the ONNX file, lower-case hexadecimal.
+        input_name: Tensor that takes (1, height, width, 3) uint8 RGB.
+        input_size: (height, width), pixels.
+        label_name: Tensor that gives (1, height, width) uint8 class ids.
+        score_name: Tensor that gives (1, height, width) float32 anomaly scores.
+        class_map: Known classes and the unknown class.
+        score_definition: How the score is computed, in words.
+        operating_points: Thresholds by name.
+        default_operating_point: Name of the operating point used unless told otherwise.
+        precision: Precision of the weights, for example fp32.
+        provenance: Where the model comes from; free fields.
+        metrics: What it reached; free fields.
+    """
+
+    path: Path
+    name: str
+    onnx_path: Path
+    sha256: str
+    input_name: str
+    input_size: tuple[int, int]
+    label_name: str
+    score_name: str
+    class_map: ClassMap
+    score_definition: str
+    operating_points: Mapping[str, OperatingPoint]
+    default_operating_point: str
+    precision: str
+    provenance: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+
+    def threshold(self, operating_point: str | None = None) -> float:
+        """Look up the anomaly threshold of an operating point.
+
+        Args:
+            operating_point: A name, or None or '' for the default one.
+
+        Raises:
+            ParameterError: The manifest has no such operating point.
+        """
+        name = operating_point or self.default_operating_point
+        if name not in self.operating_points:
+            raise ParameterError(
+                f"operating point '{name}' is not in {self.path}; it has "
+                f'{", ".join(self.operating_points)}'
+            )
+        return self.operating_points[name].threshold
+
+
+def load_manifest(path: str | os.PathLike[str], *, verify_hash: bool = True) -> Manifest:
+    """Load and validate the manifest of a model.
+
+    Args:
+        path: The manifest, the ONNX file beside it (same name, ``.json``), or a directory with
+            exactly one manifest.
+        verify_hash: Compare the ONNX file's SHA-256 with the manifest's.
+
+    Raises:
+        ModelError: A file is missing, damaged, or a field is wrong; the message names both.
+    """
+    manifest_path = _find_manifest(path)
+    manifest = _build(manifest_path, _read_json(manifest_path))
+    if not manifest.onnx_path.is_file():
+        raise ModelError(
+            f"{manifest_path}: $.file names '{manifest.onnx_path.name}', which is not beside the "
+            'manifest; put the ONNX file there or name the right one'
+        )
+    if verify_hash:
+        actual = hash_file(manifest.onnx_path)
+        if actual != manifest.sha256:
+            raise ModelError(
+                f'{manifest_path}: $.sha256 is {manifest.sha256} but {manifest.onnx_path.name} '
+                f'has {actual}; the file is damaged or belongs to another manifest'
+            )
+    return manifest
+
+
+def write_manifest(path: str | os.PathLike[str], document: Mapping[str, Any]) -> Manifest:
+    """Validate a manifest and write it beside its ONNX file, which must be there already.
+
+    ``sha256`` is computed from the ONNX file and replaces any value in the document. The file
+    appears whole or not at all.
+
+    Args:
+        path: File to write, ``.json``.
+        document: The manifest's fields.
+
+    Returns:
+        The manifest as ``load_manifest`` reads it.
+
+    Raises:
+        ModelError: A field is wrong or the ONNX file is missing.
+    """
+    target = Path(path)
+    onnx_path = target.parent / str(document.get('file'))
+    if not onnx_path.is_file():
+        raise ModelError(f'{target}: $.file must name an ONNX file beside it; {onnx_path} is none')
+    try:
+        text = json.dumps({**document, 'sha256': hash_file(onnx_path)}, indent=2, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f'{target}: not writable as JSON: {error}') from error
+    manifest = _build(target, json.loads(text))
+    with tempfile.NamedTemporaryFile(
+        'w', dir=target.parent, prefix=f'.{target.name}.', delete=False, encoding='utf-8'
+    ) as stream:
+        stream.write(text + '\n')
+        # Temporary files are private; a model is for everybody who may read its directory.
+        os.chmod(stream.name, 0o644)
+    os.replace(stream.name, target)
+    return manifest
+
+
+def hash_file(path: Path) -> str:
+    """Compute a file's SHA-256 in lower-case hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open('rb') as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _find_manifest(path: str | os.PathLike[str]) -> Path:
+    if not os.fspath(path):
+        raise ModelError('the model path is empty; give a manifest, an ONNX file or a directory')
+    given = Path(path).expanduser()
+    if given.is_dir():
+        found = sorted(given.glob('*.json'))
+        if len(found) != 1:
+            names = ', '.join(file.name for file in found) or 'none'
+            raise ModelError(
+                f'{given} must hold exactly one manifest (*.json); it holds {names}. '
+                'Name the manifest itself'
+            )
+        return found[0]
+    manifest_path = given.with_suffix('.json') if given.suffix.lower() == '.onnx' else given
+    if not given.exists():
+        raise ModelError(f'{given} does not exist; give a manifest, an ONNX file or a directory')
+    if not manifest_path.is_file():
+        raise ModelError(f'{given} has no manifest: {manifest_path} is missing')
+    return manifest_path
+
+
+def _read_json(path: Path) -> Any:
+    def refuse_constant(name: str) -> NoReturn:
+        raise ValueError(f'{name} is not a JSON number')
+
+    def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
+            names = [name for name, _ in pairs]
+            raise ValueError(f'repeated field {max(names, key=names.count)!r}')
+        return fields
+
+    try:
+        return json.loads(
+            path.read_text(encoding='utf-8'),
+            parse_constant=refuse_constant,
+            object_pairs_hook=refuse_repeated,
+        )
+    except OSError as error:
+        raise ModelError(f'{path} cannot be read: {error.strerror}') from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f'{path} is not a JSON manifest: {error}') from error
+
+
+def _build(path: Path, document: Any) -> Manifest:
+    _check_schema(path, document)
+    classes, unknown = document['classes'], document['unknown']
+    _check_ids(path, [entry['id'] for entry in classes], unknown['id'])
+    points = {
+        name: OperatingPoint(**{**point, 'threshold': float(point['threshold'])})
+        for name, point in document['operating_points'].items()
+    }
+    default = document['default_operating_point']
+    if default not in points:
+        raise ModelError(
+            f"{path}: $.default_operating_point is '{default}'; $.operating_points has "
+            f'{", ".join(points)}'
+        )
+    return Manifest(
+        path=path,
+        name=document['name'],
+        onnx_path=path.parent / document['file'],
+        sha256=document['sha256'],
+        input_name=document['input']['name'],
+        input_size=(int(document['input']['height']), int(document['input']['width'])),
+        label_name=document['outputs']['label'],
+        score_name=document['outputs']['anomaly_score'],
+        class_map=ClassMap(
+            names=tuple(entry['name'] for entry in classes),
+            colors=tuple(_color(entry['color']) for entry in classes),
+            unknown_id=len(classes),
+            unknown_name=unknown['name'],
+            unknown_color=_color(unknown['color']),
+        ),
+        score_definition=document['score']['definition'],
+        operating_points=points,
+        default_operating_point=default,
+        precision=document['precision'],
+        provenance=document['provenance'],
+        metrics=document['metrics'],
+    )
+
+
+def _color(channels: list[int]) -> Color:
+    red, green, blue = (int(channel) for channel in channels)
+    return red, green, blue
+
+
+def _check_schema(path: Path, document: Any) -> None:
+    text = files('hybrid_perception').joinpath('manifest.schema.json').read_text(encoding='utf-8')
+    # Draft 7 is what the jsonschema of Ubuntu 22.04 knows.
+    validator = jsonschema.Draft7Validator(json.loads(text))
+    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    if error is not None:
+        message = error.message if len(error.message) <= 200 else error.message[:200] + ' ...'
+        raise ModelError(f'{path}: {_json_path(error.absolute_path)}: {message}')
+
+
+def _json_path(keys: Any) -> str:
+    return '$' + ''.join(f'[{key}]' if isinstance(key, int) else f'.{key}' for key in keys)
+
+
+def _check_ids(path: Path, class_ids: list[int], unknown_id: int) -> None:
+    for position, class_id in enumerate(class_ids):
+        if class_id != position:
+            raise ModelError(
+                f'{path}: $.classes[{position}].id is {class_id}; ids must be 0..'
+                f'{len(class_ids) - 1} in order'
+            )
+    if unknown_id != len(class_ids):
+        raise ModelError(
+            f'{path}: $.unknown.id is {unknown_id}; it must be {len(class_ids)}, the number of '
+            'known classes'
+        )

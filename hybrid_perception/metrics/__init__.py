@@ -1,0 +1,22 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of anomaly scores and of labels: one definition for training, demo and replay."""
+
+from hybrid_perception.metrics.confusion import ConfusionMatrix, open_miou
+from hybrid_perception.metrics.ranking import (
+    auroc,
+    average_precision,
+    fpr_at_tpr,
+    threshold_at_fpr,
+    threshold_at_tpr,
+)
+
+__all__ = [
+    'ConfusionMatrix',
+    'auroc',
+    'average_precision',
+    'fpr_at_tpr',
+    'open_miou',
+    'threshold_at_fpr',
+    'threshold_at_tpr',
+]

@@ -1,0 +1,96 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The hybrid anomaly score and what follows from a threshold on it.
+
+A pixel is unknown if its score is greater than or equal to the threshold. NaN means that nothing
+is said about the pixel; it is never unknown.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_perception.exceptions import ParameterError
+
+
+def hybrid_score(
+    logits: NDArray[np.float32], dataset_logit: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Compute ``ln P(d_out|x) - ln p̂(x)``, higher = more anomalous.
+
+    Both terms are evaluated in their stable form, ``-softplus(-z) - logsumexp_k(s_k)``: the log of
+    a softmax would reach -inf for sure inliers.
+
+    Args:
+        logits: (K, ...) class logits s before the softmax.
+        dataset_logit: (...) log-odds z = ln P(d_out|x) - ln P(d_in|x).
+
+    Returns:
+        (...) float32, unbounded, in nats.
+
+    Raises:
+        ParameterError: The shapes do not fit together.
+
+    Source: DenseHybrid (ECCV 2022), hybrid anomaly score s_H.
+    """
+    if logits.ndim < 1 or logits.shape[1:] != dataset_logit.shape:
+        raise ParameterError(
+            f'logits of shape {logits.shape} need a dataset logit of shape {logits.shape[1:]}; '
+            f'it is {dataset_logit.shape}'
+        )
+    largest = logits.max(axis=0)
+    log_likelihood = largest + np.log(np.exp(logits - largest).sum(axis=0))
+    log_outlier = -np.logaddexp(np.zeros_like(dataset_logit), -dataset_logit)
+    return np.asarray(log_outlier - log_likelihood, dtype=np.float32)
+
+
+def open_set_mask(score: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+    """Mark the unknown pixels.
+
+    Args:
+        score: (H, W) float32 anomaly score; NaN where nothing is said.
+        threshold: Lowest score of an unknown pixel.
+
+    Returns:
+        (H, W) uint8, 255 where unknown, else 0.
+    """
+    mask = _is_unknown(score, threshold).view(np.uint8)
+    np.multiply(mask, np.uint8(255), out=mask)
+    return mask
+
+
+def open_set_label(
+    label: NDArray[np.uint8], score: NDArray[np.float32], threshold: float, unknown_id: int
+) -> NDArray[np.uint8]:
+    """Write the unknown class into a closed-set label.
+
+    Args:
+        label: (H, W) uint8 closed-set class ids, 255 = unlabeled.
+        score: (H, W) float32 anomaly score; NaN where nothing is said.
+        threshold: Lowest score of an unknown pixel.
+        unknown_id: Id to write, usually K.
+
+    Returns:
+        (H, W) uint8, a new array.
+
+    Raises:
+        ParameterError: Label and score differ in shape, or the unknown id does not fit uint8.
+    """
+    if label.shape != score.shape:
+        raise ParameterError(
+            f'label {label.shape} and anomaly score {score.shape} must have the same shape'
+        )
+    if not 0 <= unknown_id <= 255:
+        raise ParameterError(f'unknown id {unknown_id} does not fit a mono8 label (0..255)')
+    open_set = label.copy()
+    open_set[_is_unknown(score, threshold)] = unknown_id
+    return open_set
+
+
+def _is_unknown(score: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    # A NaN threshold would silently turn the detector off.
+    if np.isnan(threshold):
+        raise ParameterError('the anomaly threshold is NaN; give a number or +inf to switch off')
+    with np.errstate(invalid='ignore'):
+        return np.asarray(np.greater_equal(score, threshold))

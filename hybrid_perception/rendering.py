@@ -1,0 +1,100 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of labels and scores for people; colours are fixed, so that frames compare."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.labels import UNLABELED, ClassMap
+
+IGNORED_COLOR = (128, 128, 128)
+"""Grey of pixels without a score; the colour map has no grey."""
+
+
+def color_label(label: NDArray[np.uint8], class_map: ClassMap) -> NDArray[np.uint8]:
+    """Paint each class in its colour.
+
+    Args:
+        label: (H, W) uint8, closed or open set.
+        class_map: Colours; 255 and unused ids are black.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    channels = cv2.cvtColor(label, cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.LUT(channels, class_map.palette()[None]), np.uint8)
+
+
+def anomaly_color(score: NDArray[np.float32], *, vmin: float, vmax: float) -> NDArray[np.uint8]:
+    """Paint the anomaly score on a fixed scale, dark = known, bright = anomalous.
+
+    Uses the inferno map: its lightness rises evenly, so it reads in grey and with any colour
+    vision.
+
+    Args:
+        score: (H, W) float32; NaN becomes grey.
+        vmin: Score of the darkest colour and of all below.
+        vmax: Score of the brightest colour and of all above.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ParameterError: ``vmin`` is not below ``vmax``.
+    """
+    if not (np.isfinite(vmin) and np.isfinite(vmax) and vmin < vmax):
+        raise ParameterError(f'vmin {vmin} must be below vmax {vmax}, both finite')
+    scaled = np.clip((score - vmin) * (255.0 / (vmax - vmin)), 0, 255)
+    ignored = np.isnan(scaled)
+    scaled[ignored] = 0
+    bgr = cv2.applyColorMap(np.rint(scaled).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    rgb[ignored] = IGNORED_COLOR
+    return rgb
+
+
+def overlay(
+    rgb: NDArray[np.uint8],
+    label: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    class_map: ClassMap,
+    alpha: float = 0.5,
+) -> NDArray[np.uint8]:
+    """Lay class colours over the camera image and outline what is unknown.
+
+    Unknown regions are filled with the unknown colour and outlined in white on black, so that
+    they stand out whatever lies below. Unlabeled pixels keep the camera image.
+
+    Args:
+        rgb: (H, W, 3) uint8 camera image.
+        label: (H, W) uint8 class ids.
+        mask: (H, W) uint8, not 0 where unknown.
+        class_map: Colours.
+        alpha: Weight of the class colours, 0..1.
+
+    Returns:
+        (H, W, 3) uint8 RGB, a new array.
+
+    Raises:
+        ParameterError: The sizes differ or ``alpha`` is outside 0..1.
+    """
+    if not (rgb.shape[:2] == label.shape == mask.shape):
+        raise ParameterError(
+            f'image {rgb.shape[:2]}, label {label.shape} and mask {mask.shape} must have one size'
+        )
+    if not 0 <= alpha <= 1:
+        raise ParameterError(f'alpha is {alpha}; it must lie in 0..1')
+    colors = color_label(label, class_map)
+    cv2.copyTo(rgb, (label == UNLABELED).astype(np.uint8), colors)
+    unknown = (mask != 0).astype(np.uint8)
+    colors[unknown != 0] = class_map.unknown_color
+    blended = np.asarray(cv2.addWeighted(colors, alpha, rgb, 1 - alpha, 0), np.uint8)
+    outlines, _ = cv2.findContours(unknown, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    width = max(1, round(max(rgb.shape[:2]) / 640))
+    cv2.drawContours(blended, outlines, -1, (0, 0, 0), 3 * width)
+    cv2.drawContours(blended, outlines, -1, (255, 255, 255), width)
+    return blended

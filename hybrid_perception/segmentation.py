@@ -1,0 +1,218 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""From one camera frame to its label and anomaly score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_perception import open_set
+from hybrid_perception.backends.base import Backend
+from hybrid_perception.exceptions import EncodingError, EngineError, ParameterError
+from hybrid_perception.geometry import Roi
+from hybrid_perception.labels import UNLABELED
+from hybrid_perception.manifest import Manifest
+
+OutputSize = Literal['source', 'network']
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What is known about each pixel of one frame.
+
+    Attributes:
+        label: (H, W) uint8 closed-set class id, 255 where ignored.
+        anomaly_score: (H, W) float32, higher = more anomalous, NaN where ignored, else finite.
+    """
+
+    label: NDArray[np.uint8]
+    anomaly_score: NDArray[np.float32]
+
+    def open_set_mask(self, threshold: float) -> NDArray[np.uint8]:
+        """Mark unknown pixels: (H, W) uint8, 255 where unknown, else 0."""
+        return open_set.open_set_mask(self.anomaly_score, threshold)
+
+    def open_set_label(self, threshold: float, unknown_id: int) -> NDArray[np.uint8]:
+        """Write the unknown id into the label where pixels are unknown: (H, W) uint8."""
+        return open_set.open_set_label(self.label, self.anomaly_score, threshold, unknown_id)
+
+
+class Segmenter:
+    """Crops, resizes, infers and brings the answer back to the camera's pixels.
+
+    For one thread at a time. No result shares memory with another.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        backend: Backend,
+        *,
+        output_size: OutputSize = 'source',
+        roi: Roi | None = None,
+        ignore_mask: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Prepare the buffers.
+
+        Args:
+            manifest: The model.
+            backend: The same model, loaded; closed by ``close``.
+            output_size: ``source`` gives label and score at the camera's size, ``network`` at
+                the network's (of the region of interest).
+            roi: Part of the frame that the network sees; None for all of it.
+            ignore_mask: (H, W) uint8, not 0 where pixels are to be ignored, such as the
+                vehicle's own bonnet. Stretched to the frame if its size differs.
+
+        Raises:
+            ParameterError: A value is not what is asked for.
+        """
+        if output_size not in ('source', 'network'):
+            raise ParameterError(f"output_size is '{output_size}'; use 'source' or 'network'")
+        if ignore_mask is not None and (ignore_mask.ndim != 2 or not ignore_mask.size):
+            raise ParameterError(
+                f'the ignore mask has shape {ignore_mask.shape}; it must be (height, width)'
+            )
+        self._manifest = manifest
+        self._backend = backend
+        self._output_size = output_size
+        self._roi = roi or Roi()
+        self._ignore_mask = ignore_mask
+        self._ignored: NDArray[np.bool_] | None = None
+        self._ignored_for: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self._input = np.empty((1, *manifest.input_size, 3), np.uint8)
+
+    def segment(self, rgb: NDArray[np.uint8]) -> Segmentation:
+        """Segment one frame.
+
+        Args:
+            rgb: (H, W, 3) uint8 RGB; not changed.
+
+        Raises:
+            EncodingError: The frame has another shape or dtype.
+            ParameterError: The region of interest is not inside the frame.
+            EngineError: The engine failed or gave an answer that cannot be used.
+        """
+        region = self._fit_roi(rgb)
+        _resize_into(rgb[region.slices], self._input[0])
+        label, score = self._backend.infer(self._input)
+        self._check_answer(label, score)
+        if self._output_size == 'source':
+            label, score = _bring_back(label, score, region, rgb.shape[:2])
+        ignored = self._ignored_pixels(rgb.shape[:2], region, label.shape)
+        if ignored is not None:
+            label[ignored] = UNLABELED
+            score[ignored] = np.nan
+        return Segmentation(label, score)
+
+    def output_view(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Bring a frame to the geometry of its segmentation, for overlays.
+
+        Returns:
+            (H, W, 3) uint8 RGB of the label's size; the frame itself for ``source``.
+
+        Raises:
+            EncodingError: The frame has another shape or dtype.
+            ParameterError: The region of interest is not inside the frame.
+        """
+        if self._output_size == 'source':
+            return rgb
+        view = np.empty(self._input.shape[1:], np.uint8)
+        _resize_into(rgb[self._fit_roi(rgb).slices], view)
+        return view
+
+    def warm_up(self, iterations: int = 1) -> None:
+        """Infer on a grey frame so that the first real one is not slow.
+
+        Raises:
+            EngineError: The engine failed or gave an answer that cannot be used.
+        """
+        self._input.fill(128)
+        for _ in range(iterations):
+            self._check_answer(*self._backend.infer(self._input))
+
+    def close(self) -> None:
+        """Free the backend."""
+        self._backend.close()
+
+    def _fit_roi(self, rgb: NDArray[np.uint8]) -> Roi:
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+            raise EncodingError(
+                f'a frame must be (height, width, 3) uint8 RGB; it is {rgb.shape} {rgb.dtype}'
+            )
+        return self._roi.fit(*rgb.shape[:2])
+
+    def _check_answer(self, label: NDArray[np.uint8], score: NDArray[np.float32]) -> None:
+        """Refuse an answer that would silently pass as 'known'."""
+        size = self._manifest.input_size
+        engine, model = self._backend.name, self._manifest.name
+        for array, dtype, name in ((label, np.uint8, 'label'), (score, np.float32, 'score')):
+            if array.shape != size or array.dtype != dtype:
+                raise EngineError(
+                    f'{engine} gave a {name} of {array.shape} {array.dtype} for model {model}; '
+                    f'it must be {size} {np.dtype(dtype)}'
+                )
+        # min and max carry a NaN through, and need no image-sized buffer.
+        if not (np.isfinite(score.min()) and np.isfinite(score.max())):
+            raise EngineError(
+                f'{engine} gave anomaly scores that are NaN or infinite for model {model}; the '
+                'frame cannot be used'
+            )
+        num_classes = self._manifest.class_map.num_classes
+        if label.max() >= num_classes:
+            raise EngineError(
+                f'{engine} gave the class id {label.max()} for model {model}; the manifest has '
+                f'0..{num_classes - 1}'
+            )
+
+    def _ignored_pixels(
+        self, source: tuple[int, int], region: Roi, output: tuple[int, int]
+    ) -> NDArray[np.bool_] | None:
+        if self._ignore_mask is None:
+            return None
+        if self._ignored is None or self._ignored_for != (source, output):
+            mask = _nearest((self._ignore_mask != 0).astype(np.uint8), source)
+            if self._output_size == 'network':
+                mask = _nearest(mask[region.slices], output)
+            self._ignored = mask.astype(np.bool_)
+            self._ignored_for = (source, output)
+        return self._ignored
+
+
+def _resize_into(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
+    height, width = target.shape[:2]
+    if source.shape == target.shape:
+        np.copyto(target, source)
+        return
+    shrinks = source.shape[0] > height or source.shape[1] > width
+    cv2.resize(
+        source, (width, height), dst=target,
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
+
+
+def _bring_back(
+    label: NDArray[np.uint8], score: NDArray[np.float32], region: Roi, source: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Resize an answer to its region and set it into a frame that says nothing elsewhere."""
+    size = (region.height, region.width)
+    if label.shape != size:
+        label = _nearest(label, size)
+        score = np.asarray(cv2.resize(score, size[::-1], interpolation=cv2.INTER_LINEAR))
+    if size == source:
+        return label, score
+    full_label = np.full(source, UNLABELED, np.uint8)
+    full_score = np.full(source, np.nan, np.float32)
+    full_label[region.slices] = label
+    full_score[region.slices] = score
+    return full_label, full_score
+
+
+def _nearest(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    # INTER_NEAREST would shift by up to half a pixel against the bilinear score.
+    resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(resized, np.uint8)
