@@ -1,0 +1,69 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints that are whole or absent, never half."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import pickle
+from typing import Any
+import zipfile
+
+import torch
+
+from hybrid_training.exceptions import CheckpointError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after `step` optimiser steps.
+
+    Attributes:
+        step: optimiser steps taken.
+        model: state dict of the network.
+        optimizer: state dict of the optimiser; None in a checkpoint kept for its weights alone.
+        config: the run's configuration as plain values.
+    """
+
+    step: int
+    model: dict[str, torch.Tensor]
+    optimizer: dict[str, Any] | None
+    config: dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint beside its place, flush it to disk, then rename it into place.
+
+    Raises:
+        CheckpointError: the disk is full or the folder not writable; `path` is left as it was.
+    """
+    part = path.with_name(path.name + '.part')
+    try:
+        with part.open('wb') as stream:
+            torch.save(vars(checkpoint), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        msg = f'{path}: checkpoint not written ({error}); what was there before is untouched'
+        raise CheckpointError(msg) from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, tensors on the CPU.
+
+    Raises:
+        CheckpointError: the file is missing, cut short, or no checkpoint of this package.
+    """
+    try:
+        return Checkpoint(**torch.load(path, map_location='cpu', weights_only=True))
+    except FileNotFoundError as error:
+        msg = f'{path}: no such checkpoint'
+        raise CheckpointError(msg) from error
+    except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError,
+            zipfile.BadZipFile) as error:
+        msg = f'{path}: not a whole checkpoint of hybrid_training ({error})'
+        raise CheckpointError(msg) from error

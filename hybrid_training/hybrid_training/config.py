@@ -1,0 +1,125 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The training configuration: YAML into frozen, validated values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import yaml
+
+from hybrid_training.exceptions import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra='forbid', frozen=True)
+
+
+class InlierConfig(_Section):
+    """One inlier set: `images` and `labels` below `root`, which may begin with `{data}`."""
+
+    root: str
+    labels: str = 'labels'
+    lookup: str | None = Field(None, description='JSON from file ids to train ids')
+    size: tuple[int, int] | None = Field(None, description='(height, width) it is seen at')
+    share: float = Field(1.0, gt=0)
+
+
+class NegativesConfig(_Section):
+    """Where negatives come from and how they are pasted (`data.mixed_content`)."""
+
+    root: str
+    count: tuple[int, int] = (1, 3)
+    size: tuple[int, int] = (20, 260)
+    rectangle_share: float = Field(0.25, ge=0, le=1)
+
+
+class CropConfig(_Section):
+    """Random crops (`data.crops`)."""
+
+    size: tuple[int, int] = (288, 512)
+    scale: tuple[float, float] = (0.5625, 1.5)
+    class_balanced: float = Field(0.5, ge=0, le=1)
+
+
+class LossConfig(_Section):
+    """The compound loss (`losses.HybridLoss`) and the stride it is taken at."""
+
+    weighting: Literal['paper', 'code'] = 'code'
+    beta: float = Field(0.03, ge=0)
+    ignore_is_inlier: bool = False
+    energy_floor: float | None = None
+    stride: Literal[1, 4] = 4
+
+
+class OptimizerConfig(_Section):
+    """AdamW with warm-up and polynomial decay from `lr` to `lr * final`."""
+
+    lr: float = Field(8e-4, gt=0)
+    encoder_factor: float = Field(0.4, ge=0)
+    weight_decay: float = Field(1e-3, ge=0)
+    warmup: int = Field(50, ge=0)
+    power: float = Field(0.9, gt=0)
+    final: float = Field(0.0, ge=0, le=1)
+    clip_norm: float = Field(10.0, gt=0)
+
+
+class ValidationConfig(_Section):
+    """What is measured on the way, every `every` steps; an empty root leaves a set out."""
+
+    every: int = Field(500, gt=0)
+    closed_set: InlierConfig | None = None
+    closed_set_limit: int | None = Field(60, gt=0)
+    anomaly_roots: tuple[str, ...] = ()
+    size: tuple[int, int] = (512, 1024)
+
+
+class TrainingConfig(_Section):
+    """Everything that decides a training run."""
+
+    name: str
+    seed: int = 1
+    classes: Literal['cityscapes'] = 'cityscapes'
+    init: str | None = Field(None, description='checkpoint to start from; None = ImageNet')
+    steps: int = Field(gt=0)
+    batch_size: int = Field(6, gt=0)
+    threads: int = Field(2, gt=0)
+    checkpoint_every: int = Field(50, gt=0)
+    inliers: tuple[InlierConfig, ...] = Field(min_length=1)
+    negatives: NegativesConfig | None = None
+    crop: CropConfig = CropConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    validation: ValidationConfig | None = None
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read and validate a training configuration.
+
+    Raises:
+        ConfigError: no such file, no YAML, or a key that is unknown, missing or out of range;
+            the message names file, key and value.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        msg = f'{path}: cannot read the configuration: {error.strerror}'
+        raise ConfigError(msg) from error
+    except yaml.YAMLError as error:
+        msg = f'{path}: not YAML: {error}'
+        raise ConfigError(msg) from error
+    try:
+        return TrainingConfig.model_validate(raw)
+    except ValidationError as error:
+        lines = [
+            f'{".".join(map(str, e["loc"])) or "the file"}: {e["msg"]} (got {e["input"]!r})'
+            for e in error.errors()]
+        msg = f'{path}: ' + '; '.join(lines)
+        raise ConfigError(msg) from error
+
+
+def resolve(path: str, data_root: Path) -> Path:
+    """Return a configured path with `{data}` replaced by the data folder."""
+    return Path(path.replace('{data}', str(data_root)))

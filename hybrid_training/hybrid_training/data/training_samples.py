@@ -1,0 +1,82 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The endless stream of mixed-content training samples, a pure function of seed and number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from hybrid_training.data.crops import ClassIndex, RandomCrop
+from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.label_ids import VOID
+from hybrid_training.data.mixed_content import MixedContent
+from hybrid_training.data.photometric import photometric_jitter
+
+
+@dataclass(frozen=True)
+class Source:
+    """One inlier set, its index of classes and its share of the samples."""
+
+    pairs: FolderPairs
+    classes: ClassIndex
+    share: float
+
+
+class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Sample number n is the same in every run, worker and resumption with the same seed.
+
+    Args:
+        sources: inlier sets with their shares.
+        crop: the random crop.
+        mixed_content: the pasting of negatives; None trains closed-set.
+        num_classes: K; labels come out as 0..K-1, ignore = K, negative = K + 1.
+        class_balanced: share of crops around a class drawn uniformly.
+        seed: of everything random here.
+        length: how many samples there are.
+    """
+
+    def __init__(
+            self, sources: Sequence[Source], crop: RandomCrop, mixed_content: MixedContent | None,
+            *, num_classes: int, class_balanced: float, seed: int, length: int) -> None:
+        self._sources = tuple(sources)
+        shares = np.array([s.share for s in sources], np.float64)
+        self._shares = shares / shares.sum()
+        self._crop = crop
+        self._mixed_content = mixed_content
+        self._num_classes = num_classes
+        self._class_balanced = class_balanced
+        self._seed = seed
+        self._length = length
+        self._ids = np.full(256, num_classes, np.uint8)
+        self._ids[:num_classes] = np.arange(num_classes)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return image (3, H, W) uint8 and label (H, W) uint8 of one sample."""
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng((self._seed, number))
+        source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
+        around = None
+        if rng.random() < self._class_balanced:
+            index, around = source.classes.draw(rng)
+        else:
+            index = int(rng.integers(len(source.pairs)))
+        image, label = self._crop(
+            source.pairs.image(index), source.pairs.label(index),
+            source.pairs.nominal_size(index), around=around, rng=rng)
+        if self._mixed_content is None:
+            label = self._ids[label]
+        else:
+            negative = VOID - 1
+            self._mixed_content.paste(image, label, ignore=VOID, negative=negative, rng=rng)
+            label = np.where(label == negative, np.uint8(self._num_classes + 1), self._ids[label])
+        image = photometric_jitter(image, rng)
+        return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(label)

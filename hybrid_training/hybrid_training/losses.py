@@ -1,0 +1,98 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The compound loss of DenseHybrid (ECCV 2022, eq. 9), in the paper's and the code's weighting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch.nn import functional
+
+Weighting = Literal['paper', 'code']
+
+
+class LossTerms(NamedTuple):
+    """The terms of one batch, scalars, already averaged over their pixels, and their total."""
+
+    total: torch.Tensor
+    classification: torch.Tensor
+    negative_likelihood: torch.Tensor
+    dataset: torch.Tensor
+
+
+@dataclass(frozen=True)
+class HybridLoss:
+    """L = E_in[-ln P(y|x)] + the dataset-posterior and likelihood terms of the negatives.
+
+    Labels are int64: classes 0..K-1, ignore = K, pasted negative = K + 1.
+
+    Attributes:
+        weighting: 'paper': -E_in[ln P(y|x) + ln P(d_in|x)] - beta E_out[ln P(d_out|x) - ln p̂(x)];
+            'code': CE + beta E_out[ln p̂(x)] + 10 beta NLL_d, the last pooled over all pixels.
+        beta: weight of the terms on negatives.
+        ignore_is_inlier: count ignore pixels as inliers of the dataset posterior, as the released
+            traffic code does; False leaves them out.
+        energy_floor: ln p̂ of negatives is pushed down to this value and no further; None is the
+            paper's unbounded term, which runs away when a network is trained for long.
+    """
+
+    weighting: Weighting = 'code'
+    beta: float = 0.03
+    ignore_is_inlier: bool = False
+    energy_floor: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.weighting not in ('paper', 'code'):
+            msg = f"loss weighting {self.weighting!r} is not known; use 'paper' or 'code'"
+            raise ValueError(msg)
+
+    def __call__(
+            self, logits: torch.Tensor, dataset_logit: torch.Tensor, labels: torch.Tensor,
+    ) -> LossTerms:
+        """Return the terms for logits (N, K, H, W), dataset logit (N, H, W), labels (N, H, W).
+
+        A term whose pixels are absent from the batch is zero and carries no gradient.
+
+        Raises:
+            ValueError: the shapes do not fit, or a label is above K + 1.
+        """
+        num_classes = logits.shape[1]
+        _check(logits, dataset_logit, labels)
+        inlier = labels < num_classes
+        negative = labels == num_classes + 1
+        target = torch.where(inlier, labels, torch.full_like(labels, -100))
+        classification = functional.cross_entropy(
+            logits, target, ignore_index=-100, reduction='sum') / inlier.sum().clamp(min=1)
+        energy = torch.logsumexp(logits, dim=1)
+        if self.energy_floor is not None:
+            energy = energy.clamp(min=self.energy_floor)
+        likelihood = _mean(energy, negative)
+        in_nll = functional.softplus(dataset_logit)
+        out_nll = functional.softplus(-dataset_logit)
+        counted_in = ~negative if self.ignore_is_inlier else inlier
+        if self.weighting == 'paper':
+            dataset = _mean(in_nll, counted_in) + self.beta * _mean(out_nll, negative)
+            total = classification + dataset + self.beta * likelihood
+        else:
+            dataset = _mean(torch.where(negative, out_nll, in_nll), counted_in | negative)
+            total = classification + self.beta * likelihood + 10 * self.beta * dataset
+        return LossTerms(total, classification, likelihood, dataset)
+
+
+def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    # torch.where, not a product: 0 * inf would poison the sum.
+    return torch.where(mask, values, torch.zeros_like(values)).sum() / mask.sum().clamp(min=1)
+
+
+def _check(logits: torch.Tensor, dataset_logit: torch.Tensor, labels: torch.Tensor) -> None:
+    expected = (logits.shape[0], *logits.shape[2:])
+    if tuple(dataset_logit.shape) != expected or tuple(labels.shape) != expected:
+        msg = (f'shapes do not fit: logits {tuple(logits.shape)} want dataset_logit and labels '
+               f'{expected}, got {tuple(dataset_logit.shape)} and {tuple(labels.shape)}')
+        raise ValueError(msg)
+    if int(labels.max()) > logits.shape[1] + 1:
+        msg = (f'label {int(labels.max())} is above {logits.shape[1] + 1}: '
+               f'classes are 0..{logits.shape[1] - 1}, then ignore, then negative')
+        raise ValueError(msg)

@@ -1,0 +1,74 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Ladder decoder with pyramid pooling (after SwiftNet, Oršić and Šegvić, 2019/2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def _conv_block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True))
+
+
+class PyramidPooling(nn.Module):
+    """Mix in context from averages over grids of 1, 2 and 4 rows (columns follow the aspect)."""
+
+    rows = (1, 2, 4)
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.reduce = _conv_block(channels_in, channels_out, 1)
+        self.levels = nn.ModuleList(
+            _conv_block(channels_out, channels_out // 4, 1) for _ in self.rows)
+        self.fuse = _conv_block(
+            channels_out + len(self.rows) * (channels_out // 4), channels_out, 1)
+
+    def forward(self, feature: torch.Tensor) -> torch.Tensor:
+        """Map (N, C, h, w) to (N, channels_out, h, w)."""
+        feature = self.reduce(feature)
+        height, width = feature.shape[-2:]
+        maps = [feature]
+        for rows, level in zip(self.rows, self.levels, strict=True):
+            columns = max(1, round(rows * width / height))
+            pooled = functional.adaptive_avg_pool2d(
+                feature, (min(rows, height), min(columns, width)))
+            maps.append(functional.interpolate(
+                level(pooled), size=(height, width), mode='bilinear', align_corners=False))
+        return self.fuse(torch.cat(maps, dim=1))
+
+
+class LadderDecoder(nn.Module):
+    """Blend encoder maps from coarse to fine into one map at stride 4.
+
+    Args:
+        channels_in: channels of the encoder's maps, finest first.
+        channels: channels of every decoder map.
+    """
+
+    def __init__(self, channels_in: Sequence[int], channels: int = 128) -> None:
+        super().__init__()
+        self.channels = channels
+        self.pooling = PyramidPooling(channels_in[-1], channels)
+        skips = list(reversed(channels_in[:-1]))
+        self.laterals = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, channels, 1, bias=False), nn.BatchNorm2d(channels))
+            for c in skips)
+        self.blends = nn.ModuleList(_conv_block(channels, channels, 3) for _ in skips)
+
+    def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Map encoder features, finest first, to one map (N, channels, H/4, W/4)."""
+        blended = self.pooling(features[-1])
+        for skip, lateral, blend in zip(
+                reversed(features[:-1]), self.laterals, self.blends, strict=True):
+            upsampled = functional.interpolate(
+                blended, size=skip.shape[-2:], mode='bilinear', align_corners=False)
+            blended = blend(upsampled + lateral(skip))
+        return blended

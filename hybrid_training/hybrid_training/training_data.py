@@ -1,0 +1,58 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Build the stream of training samples that a configuration describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from hybrid_training.config import InlierConfig, TrainingConfig, resolve
+from hybrid_training.data.crops import ClassIndex, RandomCrop
+from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.label_ids import CITYSCAPES_CLASSES, lookup_from_json
+from hybrid_training.data.mixed_content import MixedContent
+from hybrid_training.data.negatives import CutoutBank
+from hybrid_training.data.training_samples import Source, TrainingSamples
+
+
+def open_inliers(config: InlierConfig, data_root: Path) -> FolderPairs:
+    """Open one configured set of labelled images."""
+    lookup = None
+    if config.lookup is not None:
+        lookup = lookup_from_json(resolve(config.lookup, data_root))
+    return FolderPairs(
+        resolve(config.root, data_root), labels=config.labels, lookup=lookup, size=config.size)
+
+
+def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples:
+    """Build the samples of the whole run, `steps * batch_size` of them."""
+    num_classes = len(CITYSCAPES_CLASSES)
+    sources = []
+    for inlier in config.inliers:
+        pairs = open_inliers(inlier, data_root)
+        index = ClassIndex.build(pairs, num_classes, seed=config.seed)
+        sources.append(Source(pairs, index, inlier.share))
+    mixed_content = None
+    if config.negatives is not None:
+        negatives = config.negatives
+        mixed_content = MixedContent(
+            CutoutBank(resolve(negatives.root, data_root)), count=negatives.count,
+            size=negatives.size, rectangle_share=negatives.rectangle_share)
+    return TrainingSamples(
+        sources, RandomCrop(config.crop.size, config.crop.scale), mixed_content,
+        num_classes=num_classes, class_balanced=config.crop.class_balanced, seed=config.seed,
+        length=config.steps * config.batch_size)
+
+
+def batches(
+        samples: TrainingSamples, *, batch_size: int, start: int, workers: int = 1,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the batches from step `start` on: image (N, 3, H, W), label (N, H, W), uint8."""
+    loader = DataLoader(
+        samples, batch_size, sampler=range(start * batch_size, len(samples)),
+        num_workers=workers, prefetch_factor=4 if workers else None)
+    yield from loader
