@@ -1,0 +1,121 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node's report on /diagnostics: what it runs, how fast, and why there is no image.
+
+Source: REP 107 (levels, names, hardware id).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+from hybrid_perception.ros.statistics import Counts
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+CLOCK_SKEW = 10.0
+"""Latency in seconds from which on the stamps cannot be those of the node's clock."""
+
+LOST_IMAGES = (
+    'large best-effort images are lost under the default settings of Fast DDS: start camera and '
+    'node with FASTDDS_DEFAULT_PROFILES_FILE=<share/hybrid_perception>/config/fastdds_shm.xml '
+    '(see docs/transport.md)')
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the report is made of."""
+
+    state: str
+    fault: str
+    topic: str
+    publishers: int
+    silence: float | None
+    watchdog_timeout: float
+    counts: Counts
+    rates: Mapping[str, str]
+    median_latency: float | None
+    watched: tuple[str, ...]
+    engine: Mapping[str, str]
+
+
+def judge_input(health: Health, new_bad_frames: int) -> tuple[bytes, str]:
+    """Return level and message about the images that come in."""
+    if health.state != 'active':
+        return OK, f'not subscribed while {health.state}'
+    if health.silence is None or health.silence > health.watchdog_timeout:
+        since = 'no image yet'
+        if health.silence is not None:
+            since = f'no image for {health.silence:.1f} s'
+        if health.publishers == 0:
+            return WARN, f'{since}: nobody publishes {health.topic}; remap image or image_topic'
+        return WARN, (f'{since} on {health.topic}, which has {health.publishers} publisher(s); '
+                      f'if they publish, {LOST_IMAGES}')
+    if new_bad_frames:
+        return WARN, f'{new_bad_frames} bad frame(s) on {health.topic}; the log says what is wrong'
+    latency = health.median_latency
+    if latency is not None and abs(latency) > CLOCK_SKEW:
+        return WARN, (f'stamps of {health.topic} are {latency:.0f} s off the clock of the node: '
+                      'set use_sim_time with a bag played with --clock, or synchronise the clocks')
+    return OK, f'receiving {health.topic}'
+
+
+def judge_inference(health: Health) -> tuple[bytes, str]:
+    """Return level and message about what the node makes of the images."""
+    if health.fault:
+        return ERROR, health.fault
+    if health.state != 'active':
+        return OK, health.state
+    if not health.watched:
+        return OK, 'idle: nobody reads an output, so nothing is computed'
+    return OK, 'segmenting'
+
+
+class Diagnostics:
+    """Publisher of the report."""
+
+    def __init__(self, node: Node) -> None:
+        """Advertise /diagnostics."""
+        self._node = node
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._bad_frames = 0
+
+    def publish(self, health: Health) -> None:
+        """Publish the report; bad frames are a warning in the period in which they came."""
+        new_bad_frames = health.counts.bad - self._bad_frames
+        self._bad_frames = health.counts.bad
+        counts = health.counts
+        report = DiagnosticArray()
+        report.header.stamp = self._node.get_clock().now().to_msg()
+        report.status = [
+            self._status('input', judge_input(health, new_bad_frames), {
+                'topic': health.topic,
+                'publishers': str(health.publishers),
+                'frames received': str(counts.received),
+                'frames dropped, bad': str(counts.bad),
+                'frames dropped, overload': str(counts.overload),
+                'frames dropped, older than max_latency': str(counts.late),
+            }),
+            self._status('inference', judge_inference(health), {
+                'state': health.state,
+                **health.engine,
+                'frames processed': str(counts.processed),
+                'frames not computed, nobody reads': str(counts.unread),
+                'outputs read': ', '.join(health.watched) or 'none',
+                **health.rates,
+            }),
+        ]
+        self._publisher.publish(report)
+
+    def _status(
+        self, task: str, verdict: tuple[bytes, str], values: Mapping[str, str]
+    ) -> DiagnosticStatus:
+        level, message = verdict
+        name = self._node.get_fully_qualified_name().lstrip('/')
+        return DiagnosticStatus(
+            level=level, name=f'{name}: {task}', message=message, hardware_id=name,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()])

@@ -1,0 +1,101 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What configure loads: manifest, inference engine and segmenter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import logging
+import threading
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.geometry import Roi
+from hybrid_perception.manifest import Manifest, load_manifest
+from hybrid_perception.ros.parameters import NodeParameters
+from hybrid_perception.ros.retrying import RetryingSegmenter
+from hybrid_perception.ros.shipped_model import shipped_model
+from hybrid_perception.segmentation import OutputSize, Segmenter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A loaded model, ready to segment."""
+
+    manifest: Manifest
+    segmenter: RetryingSegmenter
+    roi: Roi
+    shows_roi_only: bool
+    description: Mapping[str, str]
+
+    def shown_region(self, image: tuple[int, int]) -> Roi:
+        """Return the part of a frame of (height, width) pixels that the outputs show."""
+        return (self.roi if self.shows_roi_only else Roi()).fit(*image)
+
+
+def load_engine(parameters: NodeParameters, stop: threading.Event) -> Engine:
+    """Load and warm up the model that the parameters ask for.
+
+    Args:
+        parameters: the node's parameters.
+        stop: ends the warm-up early.
+
+    Raises:
+        HybridPerceptionError: a file or a parameter is at fault; the message names it.
+    """
+    manifest = load_manifest(parameters.model_path or shipped_model())
+    threshold = active_threshold(parameters, manifest)
+    roi = Roi(x_offset=parameters.roi_x_offset, y_offset=parameters.roi_y_offset,
+              width=parameters.roi_width, height=parameters.roi_height)
+    ignore_mask = load_ignore_mask(parameters.ignore_mask_path)
+    description = {'model': manifest.name, 'model file': str(manifest.onnx_path)}
+
+    def build() -> Segmenter:
+        backend = create_backend(
+            parameters.backend, manifest, threads=parameters.num_threads or None)
+        description['backend'] = f'{backend.name} ({backend.detail})'
+        return Segmenter(
+            manifest, backend, output_size=cast(OutputSize, parameters.output_size),
+            roi=roi, ignore_mask=ignore_mask)
+
+    segmenter = RetryingSegmenter(build)
+    for _ in range(parameters.warmup_iterations):
+        if not stop.is_set():
+            segmenter.warm_up()
+    logger.info('model %s on %s, anomaly threshold %.3f',
+                manifest.onnx_path, description['backend'], threshold)
+    return Engine(manifest, segmenter, roi, parameters.output_size == 'network', description)
+
+
+def active_threshold(parameters: NodeParameters, manifest: Manifest) -> float:
+    """Return anomaly_threshold where it is a number, else that of the operating point.
+
+    Raises:
+        ParameterError: the manifest has no such operating point.
+    """
+    threshold = manifest.threshold(parameters.operating_point)
+    return threshold if np.isnan(parameters.anomaly_threshold) else parameters.anomaly_threshold
+
+
+def load_ignore_mask(path: str) -> NDArray[np.uint8] | None:
+    """Read a grey picture, (H, W) uint8, not 0 where ignored; None for an empty path.
+
+    Raises:
+        ParameterError: the file is missing or no picture.
+    """
+    if not path:
+        return None
+    mask = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise ParameterError(
+            f'ignore_mask_path: {path!r} is missing or no picture; right: a grey PNG, '
+            'not black where pixels are to be ignored')
+    return mask.astype(np.uint8)

@@ -1,0 +1,145 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node's outputs: what each is, who reads it, and publication in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Float64, Header
+
+from hybrid_perception.labels import ClassMap
+from hybrid_perception.rendering import anomaly_color, color_label, overlay
+from hybrid_perception.ros.messages import msg_from_array
+from hybrid_perception.ros.qos import output_qos, overridable
+from hybrid_perception.segmentation import Segmentation
+
+
+@dataclass(frozen=True)
+class Style:
+    """The settings of the outputs that may change from frame to frame."""
+
+    threshold: float
+    overlay_alpha: float
+    vmin: float
+    vmax: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One segmented frame and all that its outputs are made of, each computed when asked for.
+
+    Attributes:
+        segmentation: label and score, (H, W).
+        view: the camera image in the geometry of the segmentation, (H, W, 3) uint8 RGB.
+        class_map: names and colours.
+        style: settings of the outputs.
+    """
+
+    segmentation: Segmentation
+    view: NDArray[np.uint8]
+    class_map: ClassMap
+    style: Style
+
+    @cached_property
+    def mask(self) -> NDArray[np.uint8]:
+        """Return the unknown pixels, (H, W) uint8, 0 or 255."""
+        return self.segmentation.open_set_mask(self.style.threshold)
+
+    @property
+    def open_set_label(self) -> NDArray[np.uint8]:
+        """Return the label with the unknown class written in, (H, W) uint8."""
+        return self.segmentation.open_set_label(
+            self.style.threshold, self.class_map.unknown_id)
+
+    @property
+    def overlay(self) -> NDArray[np.uint8]:
+        """Return the classes and the unknown drawn into the picture, (H, W, 3) uint8."""
+        return overlay(
+            self.view, self.segmentation.label, self.mask, self.class_map,
+            self.style.overlay_alpha)
+
+
+@dataclass(frozen=True)
+class ImageOutput:
+    """One image topic below the node's name."""
+
+    topic: str
+    encoding: str
+    render: Callable[[Scene], NDArray[Any]]
+
+
+LABELS = (
+    ImageOutput('label', 'mono8', lambda scene: scene.segmentation.label),
+    ImageOutput('open_set_label', 'mono8', lambda scene: scene.open_set_label),
+    ImageOutput('open_set_mask', 'mono8', lambda scene: scene.mask),
+    ImageOutput('anomaly_score', '32FC1', lambda scene: scene.segmentation.anomaly_score),
+)
+PICTURES = (
+    ImageOutput('color_label', 'rgb8',
+                lambda scene: color_label(scene.segmentation.label, scene.class_map)),
+    ImageOutput('overlay', 'rgb8', lambda scene: scene.overlay),
+    ImageOutput('anomaly_color', 'rgb8', lambda scene: anomaly_color(
+        scene.segmentation.anomaly_score, vmin=scene.style.vmin, vmax=scene.style.vmax)),
+)
+CAMERA_INFO = 'camera_info'
+DEBUG = ('debug/processing_time_ms', 'debug/pipeline_latency_ms', 'debug/cyclic_time_ms')
+
+
+class Outputs:
+    """The publishers of a configured node."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Advertise every topic."""
+        self._node = node
+        types = {output.topic: Image for output in (*LABELS, *PICTURES)}
+        types[CAMERA_INFO] = CameraInfo
+        types.update(dict.fromkeys(DEBUG, Float64))
+        self._publishers = {
+            topic: node.create_lifecycle_publisher(
+                message_type, f'~/{topic}', output_qos(), qos_overriding_options=overridable())
+            for topic, message_type in types.items()
+        }
+
+    def watched(self) -> Set[str]:
+        """Return the topics that somebody reads now."""
+        return {topic for topic, publisher in self._publishers.items()
+                if publisher.get_subscription_count() > 0}
+
+    def publish(
+        self, scene: Scene, header: Header, camera_info: CameraInfo | None, watched: Set[str]
+    ) -> None:
+        """Publish what is watched of one frame under the frame's header; the data come first."""
+        self._publish_images(LABELS, scene, header, watched)
+        if camera_info is not None and CAMERA_INFO in watched:
+            self._publishers[CAMERA_INFO].publish(camera_info)
+        self._publish_images(PICTURES, scene, header, watched)
+
+    def _publish_images(
+        self, outputs: tuple[ImageOutput, ...], scene: Scene, header: Header, watched: Set[str]
+    ) -> None:
+        for output in outputs:
+            if output.topic in watched:
+                self._publishers[output.topic].publish(
+                    msg_from_array(output.render(scene), header, output.encoding))
+
+    def publish_timing(
+        self, *, processing: float, latency: float | None, cycle: float | None
+    ) -> None:
+        """Publish the times of one frame, given in seconds; None is not published."""
+        for topic, value in zip(DEBUG, (processing, latency, cycle), strict=True):
+            if value is not None:
+                self._publishers[topic].publish(Float64(data=1000.0 * value))
+
+    def destroy(self) -> None:
+        """Withdraw every topic."""
+        for publisher in self._publishers.values():
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()

@@ -1,0 +1,209 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node's parameters: one table that describes, checks, types and documents them.
+
+`python3 -m hybrid_perception.ros.parameters` prints `docs/parameters.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+import math
+from typing import Any, Union
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+from hybrid_perception.backends.registry import BACKEND_NAMES
+from hybrid_perception.exceptions import ParameterError
+
+Value = Union[bool, int, float, str, 'list[float]']
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table; the type of `default` is the type of the parameter."""
+
+    name: str
+    default: Value
+    description: str
+    unit: str = ''
+    read_only: bool = True
+    range: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    rule: Callable[[Any], bool] | None = None
+    words: str = ''
+
+    @property
+    def field(self) -> str:
+        """Return the name of the field of `NodeParameters`."""
+        return self.name.replace('.', '_')
+
+    @property
+    def constraint(self) -> str:
+        """Return what values are right, in words; empty where any value of the type is."""
+        if self.choices:
+            return 'one of ' + ', '.join(self.choices)
+        if self.range is not None:
+            return f'{self.range[0]:g} to {self.range[1]:g}'
+        return self.words
+
+    def descriptor(self) -> ParameterDescriptor:
+        """Return the ROS descriptor that `ros2 param describe` prints."""
+        descriptor = ParameterDescriptor(
+            description=f'{self.description} [{self.unit}]' if self.unit else self.description,
+            additional_constraints=self.constraint,
+            read_only=self.read_only,
+        )
+        if self.range is not None and isinstance(self.default, float):
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=self.range[0], to_value=self.range[1])]
+        elif self.range is not None:
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(self.range[0]), to_value=int(self.range[1]))]
+        return descriptor
+
+    def check(self, value: Any) -> None:
+        """Raise ParameterError where a rule is broken that the descriptor cannot express."""
+        if self.choices and value not in self.choices:
+            raise ParameterError(f'{self.name}: got {value!r}; right: {self.constraint}')
+        if self.rule is not None and not self.rule(value):
+            raise ParameterError(f'{self.name}: got {value!r}; right: {self.words}')
+
+
+def is_threshold(value: float) -> bool:
+    """Return whether an anomaly threshold can be used; NaN stands for not set."""
+    return not math.isinf(value)
+
+
+def is_color_range(value: Sequence[float]) -> bool:
+    """Return whether the ends of a colour scale can be used."""
+    return len(value) == 2 and all(map(math.isfinite, value)) and value[0] < value[1]
+
+
+PIXELS_MAX = 65536
+
+TABLE: tuple[Entry, ...] = (
+    Entry('model_path', '',
+          'Manifest (.json), ONNX file beside its manifest, or directory with one manifest. '
+          'Empty: the model shipped with the package'),
+    Entry('backend', 'auto', 'Inference engine; auto takes the best one that works here',
+          choices=BACKEND_NAMES),
+    Entry('num_threads', 0, 'CPU threads of the engine; 0: the engine decides', range=(0, 256)),
+    Entry('warmup_iterations', 2, 'Inferences on a blank image before the node says it is ready',
+          range=(0, 100)),
+    Entry('autostart', True,
+          'Configure and activate by itself. Set false where a lifecycle manager does it'),
+    Entry('image_transport', 'raw',
+          'raw: sensor_msgs/Image on image. '
+          'compressed: sensor_msgs/CompressedImage on image/compressed',
+          choices=('raw', 'compressed')),
+    Entry('output_size', 'source',
+          'Size of the outputs. source: that of the camera image. network: that of the model, '
+          'for narrow links', choices=('source', 'network')),
+    Entry('roi.x_offset', 0, 'Left edge of the region that is looked at', unit='pixel',
+          range=(0, PIXELS_MAX)),
+    Entry('roi.y_offset', 0, 'Top edge of the region that is looked at', unit='pixel',
+          range=(0, PIXELS_MAX)),
+    Entry('roi.width', 0, 'Width of the region; 0: as far as the image goes', unit='pixel',
+          range=(0, PIXELS_MAX)),
+    Entry('roi.height', 0, 'Height of the region; 0: as far as the image goes', unit='pixel',
+          range=(0, PIXELS_MAX)),
+    Entry('ignore_mask_path', '',
+          'Grey picture, stretched to the camera image; where it is not black (own bonnet, '
+          'mirror) label is 255, score NaN, mask 0. Empty: none'),
+    Entry('anomaly_threshold', math.nan,
+          'Score from which on a pixel counts as unknown. nan: the threshold of operating_point',
+          read_only=False, rule=is_threshold, words='a finite number or nan'),
+    Entry('operating_point', '',
+          'Name of a threshold in the manifest, such as fpr01. Empty: the default of the '
+          'manifest. Ignored while anomaly_threshold is a number', read_only=False),
+    Entry('overlay_alpha', 0.5, 'Opacity of the colours in ~/overlay', read_only=False,
+          range=(0.0, 1.0)),
+    Entry('anomaly_color_range', [-20.0, 0.0],
+          'Scores drawn with the first and the last colour in ~/anomaly_color: [vmin, vmax]',
+          read_only=False, rule=is_color_range,
+          words='two finite numbers [vmin, vmax] with vmin < vmax'),
+    Entry('max_latency', 0.0,
+          'Frames older than this when their turn comes are dropped; 0: off. '
+          'Needs stamps of the same clock as the node', unit='s', range=(0.0, 3600.0)),
+    Entry('watchdog_timeout', 2.0,
+          'Without an image for this long, diagnostics warn and name the likely cause',
+          unit='s', range=(0.1, 3600.0)),
+    Entry('label_info_period', 5.0,
+          'Period at which ~/label_info is repeated; 0: only when it changes', unit='s',
+          range=(0.0, 3600.0)),
+    Entry('diagnostic_updater.period', 1.0, 'Period of /diagnostics', unit='s',
+          range=(0.1, 3600.0)),
+)
+
+ENTRIES: Mapping[str, Entry] = {entry.name: entry for entry in TABLE}
+
+
+@dataclass(frozen=True)
+class NodeParameters:
+    """The values of the table, typed; a dot in a name becomes an underscore."""
+
+    model_path: str
+    backend: str
+    num_threads: int
+    warmup_iterations: int
+    autostart: bool
+    image_transport: str
+    output_size: str
+    roi_x_offset: int
+    roi_y_offset: int
+    roi_width: int
+    roi_height: int
+    ignore_mask_path: str
+    anomaly_threshold: float
+    operating_point: str
+    overlay_alpha: float
+    anomaly_color_range: tuple[float, float]
+    max_latency: float
+    watchdog_timeout: float
+    label_info_period: float
+    diagnostic_updater_period: float
+
+
+def type_parameters(values: Mapping[str, Any]) -> NodeParameters:
+    """Return the typed form of a full set of values, each of which has been checked."""
+    typed = {entry.field: values[entry.name] for entry in TABLE}
+    typed['anomaly_color_range'] = tuple(values['anomaly_color_range'])
+    return NodeParameters(**typed)
+
+
+def markdown(entries: Sequence[Entry] = TABLE) -> str:
+    """Return the table as the text of `docs/parameters.md`."""
+    lines = [
+        '# Parameters of perception_node',
+        '',
+        'Written by `python3 -m hybrid_perception.ros.parameters > docs/parameters.md`; '
+        'a test fails when it is stale.',
+        '',
+        '"At run time" says whether `ros2 param set` may change it while the node runs. The '
+        'others are read once: set them in the parameter file or on the launch line.',
+        '',
+        '| Name | Type | Default | Right values | At run time | Meaning |',
+        '|---|---|---|---|---|---|',
+    ]
+    for entry in entries:
+        kind = {bool: 'bool', int: 'int', float: 'double', str: 'string',
+                list: 'double[]'}[type(entry.default)]
+        default = repr(entry.default) if isinstance(entry.default, str) else entry.default
+        bounds = f'{entry.constraint} {entry.unit}'.strip()
+        live = 'no' if entry.read_only else 'yes'
+        lines.append(f'| `{entry.name}` | {kind} | `{default}` | {bounds} | {live} '
+                     f'| {entry.description}. |')
+    lines += [
+        '',
+        'Besides, as in every ROS 2 node: `use_sim_time`, and for each topic '
+        '`qos_overrides.<resolved topic>.<publisher or subscription>.<history, depth or '
+        'reliability>`, read once.',
+        '',
+    ]
+    return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+    print(markdown(), end='')

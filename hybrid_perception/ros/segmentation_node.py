@@ -1,0 +1,255 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node: transitions and wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+import threading
+import time
+from typing import Any
+
+from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from hybrid_perception.exceptions import HybridPerceptionError
+from hybrid_perception.ros.diagnostics import Diagnostics, Health
+from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
+from hybrid_perception.ros.interruptible import InterruptedConfigureError, run_interruptible
+from hybrid_perception.ros.label_info import LabelInfoPublisher
+from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
+from hybrid_perception.ros.outputs import Outputs, Style
+from hybrid_perception.ros.parameter_server import ParameterServer
+from hybrid_perception.ros.parameters import NodeParameters
+from hybrid_perception.ros.qos import input_qos, overridable
+from hybrid_perception.ros.statistics import FrameStatistics
+from hybrid_perception.ros.worker import Worker
+
+END_TIMEOUT = 1.2
+"""Seconds that the frame in flight gets to finish before the node goes on without it."""
+
+Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
+
+
+def reported(transition: Transition) -> Transition:
+    """Log what a transition raises and keep it as the fault; rclpy would swallow it.
+
+    A configure that fails leads back to unconfigured; anything else goes through on_error.
+    """
+    @wraps(transition)
+    def wrapper(node: SegmentationNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except InterruptedConfigureError as interruption:
+            node.get_logger().info(str(interruption))
+        except Exception as error:
+            expected = isinstance(error, HybridPerceptionError)
+            reason = str(error) if expected else f'{type(error).__name__}: {error}'
+            node.fault = f'{transition.__name__[3:]} failed: {reason}'
+            node.get_logger().error(node.fault)
+        node.release()
+        node.publish_diagnostics()
+        configuring = transition.__name__ == 'on_configure'
+        return TransitionCallbackReturn.FAILURE if configuring else TransitionCallbackReturn.ERROR
+    return wrapper
+
+
+class SegmentationNode(LifecycleNode):
+    """Camera images in; labels, anomaly scores and pictures of them out.
+
+    Attributes:
+        failed: whether the engine failed while running, also after it was built anew.
+        fault: what is wrong, in words; empty where nothing is.
+    """
+
+    def __init__(self, *, stop: threading.Event | None = None, **kwargs: Any) -> None:
+        """Declare parameters and services; loads nothing.
+
+        Args:
+            stop: ends a configure transition that is under way when it is set.
+            kwargs: passed on to rclpy's LifecycleNode, such as `context`.
+        """
+        super().__init__(kwargs.pop('node_name', 'perception'), **kwargs)
+        self.failed = False
+        self.fault = ''
+        self._stop = stop or threading.Event()
+        self._label = 'unconfigured'
+        self._engine: Engine | None = None
+        self._outputs: Outputs | None = None
+        self._label_info: LabelInfoPublisher | None = None
+        self._worker: Worker | None = None
+        self._inputs: list[Any] = []
+        self._threshold = 0.0
+        self._statistics = FrameStatistics()
+        self._settings = ParameterServer(self, accept=self._accept)
+        compressed = self.parameters.image_transport == 'compressed'
+        self._message_type = CompressedImage if compressed else Image
+        # image_transport's rule: the suffix comes after the base name is remapped.
+        self._topic = self.resolve_topic_name('image') + ('/compressed' if compressed else '')
+        self._log_handler = bridge_core_logging(self.get_logger())
+        self._failure = self.create_guard_condition(self._on_engine_failure)
+        self._jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
+            post_callback=self._on_time_jump)
+        self._diagnostics = Diagnostics(self)
+        self._reported_at = 0.0
+        # A steady clock, because simulated time may stand still.
+        self.create_timer(self.parameters.diagnostic_updater_period, self.publish_diagnostics,
+                          clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @property
+    def parameters(self) -> NodeParameters:
+        """Return the parameters as they are."""
+        return self._settings.values
+
+    @reported
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Check parameters, load the model and warm it up."""
+        self._label, self.fault, self.failed = 'configuring', '', False
+        self._settings.raise_refused()
+        self._outputs = Outputs(self)
+        parameters, stop = self.parameters, self._stop
+        self._engine = run_interruptible(
+            lambda: load_engine(parameters, stop), stop, while_waiting=self._tick)
+        self._threshold = active_threshold(parameters, self._engine.manifest)
+        self._label_info = LabelInfoPublisher(
+            self, self._engine.manifest.class_map, lambda: self._threshold,
+            parameters.label_info_period)
+        self._label = 'inactive'
+        return super().on_configure(state)
+
+    @reported
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Open the outputs, start the inference thread and subscribe."""
+        super().on_activate(state)
+        # on_configure made them, or the state machine would not be here.
+        assert self._engine is not None
+        assert self._outputs is not None
+        assert self._label_info is not None
+        self._statistics.forget_rates()
+        self._worker = Worker(
+            self, self._engine, self._outputs, self._statistics, topic=self._topic,
+            max_latency=self.parameters.max_latency, style=self._style,
+            on_failure=self._report_failure)
+        self._inputs = [
+            self.create_subscription(message_type, topic, callback, input_qos(),
+                                     qos_overriding_options=overridable())
+            for message_type, topic, callback in (
+                (self._message_type, self._topic, self._worker.put),
+                (CameraInfo, 'camera_info', self._worker.put_camera_info))]
+        self._label_info.publish()
+        self._label = 'active'
+        return TransitionCallbackReturn.SUCCESS
+
+    @reported
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and finish the frame in flight; the model stays loaded."""
+        self._stop_work()
+        super().on_deactivate(state)
+        if self.failed:
+            return TransitionCallbackReturn.ERROR
+        self._label = 'inactive'
+        return TransitionCallbackReturn.SUCCESS
+
+    @reported
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model and withdraw the outputs."""
+        self.release()
+        return super().on_cleanup(state)
+
+    @reported
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop at once from any state."""
+        self.release()
+        self._label = 'finalized'
+        return super().on_shutdown(state)
+
+    @reported
+    def on_error(self, _: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything after the engine failed, so that configure can try again."""
+        self.release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so."""
+        if self.parameters.autostart:
+            if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+                self.trigger_activate()
+            elif not self._stop.is_set():
+                self.get_logger().error(
+                    'stays unconfigured; mend the above, then run: '
+                    f'ros2 lifecycle set {self.get_fully_qualified_name()} configure')
+
+    def release(self) -> None:
+        """Stop the work and free what configure made."""
+        self._stop_work()
+        if self._label_info is not None:
+            self._label_info.destroy()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        if self._engine is not None:
+            self._engine.segmenter.close()
+        self._label_info = self._outputs = self._engine = None
+        self._label = 'unconfigured'
+
+    def close(self) -> None:
+        """Free everything; the node cannot be used any more."""
+        self.release()
+        unbridge_core_logging(self._log_handler)
+        self._jumps.unregister()
+        self.destroy_node()
+
+    def _stop_work(self) -> None:
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        if self._worker is not None and not self._worker.end(END_TIMEOUT):
+            self.get_logger().warning('left a frame in flight behind: inference takes too long')
+        self._worker = None
+
+    def _accept(self, values: NodeParameters) -> None:
+        if self._engine is None or self._label_info is None:
+            return
+        self._threshold = active_threshold(values, self._engine.manifest)
+        self._label_info.publish()
+
+    def _style(self) -> Style:
+        vmin, vmax = self.parameters.anomaly_color_range
+        return Style(self._threshold, self.parameters.overlay_alpha, vmin, vmax)
+
+    def _report_failure(self, error: Exception) -> None:
+        """Take note of an error of the inference thread; called in that thread."""
+        self.fault = f'inference failed: {error}'
+        self._failure.trigger()
+
+    def _on_engine_failure(self) -> None:
+        self.failed = True
+        self.get_logger().error(self.fault)
+        self.trigger_deactivate()
+        self.publish_diagnostics()
+
+    def _on_time_jump(self, _: TimeJump) -> None:
+        if self._worker is not None:
+            self.get_logger().info('time jumped back: statistics start anew')
+            self._worker.forget()
+
+    def _tick(self) -> None:
+        if time.monotonic() - self._reported_at >= self.parameters.diagnostic_updater_period:
+            self.publish_diagnostics()
+
+    def publish_diagnostics(self) -> None:
+        """Publish the report of now."""
+        self._reported_at = time.monotonic()
+        watched = self._outputs.watched() if self._outputs is not None else set()
+        engine = dict(self._engine.description) if self._engine is not None else {}
+        if self._engine is not None:
+            engine['anomaly threshold'] = f'{self._threshold:.4f}'
+        self._diagnostics.publish(Health(
+            state=self._label, fault=self.fault, topic=self._topic,
+            publishers=self.count_publishers(self._topic), silence=self._statistics.silence,
+            watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
+            rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
+            watched=tuple(sorted(watched)), engine=engine))

@@ -1,0 +1,102 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Counts and rates of the frames, written by the worker and read by diagnostics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+import threading
+import time
+
+from hybrid_perception.timing import RollingStatistics
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Frames since the node was started."""
+
+    received: int = 0
+    processed: int = 0
+    overload: int = 0
+    late: int = 0
+    bad: int = 0
+    unread: int = 0
+
+
+class FrameStatistics:
+    """Counts of all frames, rates and percentiles of the recent ones; safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = Counts()
+        self._input = RollingStatistics()
+        self._processing = RollingStatistics()
+        self._latency = RollingStatistics()
+        self._last_input: float | None = None
+        self._last_output: float | None = None
+
+    def count(self, name: str) -> None:
+        """Add one to the field `name` of `Counts`."""
+        with self._lock:
+            self._counts = replace(self._counts, **{name: getattr(self._counts, name) + 1})
+
+    def receive(self) -> None:
+        """Note that a frame came in now."""
+        self.count('received')
+        now = time.monotonic()
+        self._input.add(0.0 if self._last_input is None else now - self._last_input)
+        self._last_input = now
+
+    def complete(self, *, processing: float, latency: float | None) -> float | None:
+        """Note that the outputs of a frame left now; return the seconds since the last ones.
+
+        Args:
+            processing: seconds from taking the frame to the last publication.
+            latency: seconds from the stamp of the frame until now; None where it has none.
+        """
+        self.count('processed')
+        now = time.monotonic()
+        cycle = None if self._last_output is None else now - self._last_output
+        self._last_output = now
+        self._processing.add(processing)
+        if latency is not None:
+            self._latency.add(latency)
+        return cycle
+
+    def forget_rates(self) -> None:
+        """Forget the recent frames, because time jumped or the input begins anew."""
+        for recent in (self._input, self._processing, self._latency):
+            recent.reset()
+        self._last_input = self._last_output = None
+
+    @property
+    def counts(self) -> Counts:
+        """Return the counts of now."""
+        with self._lock:
+            return self._counts
+
+    @property
+    def silence(self) -> float | None:
+        """Return the seconds since the last frame; None when there was none yet."""
+        last = self._last_input
+        return None if last is None else time.monotonic() - last
+
+    @property
+    def median_latency(self) -> float | None:
+        """Return the median of the recent latencies in seconds; None when there is none."""
+        return self._latency.percentile(50) if self._latency.count else None
+
+    def summary(self) -> dict[str, str]:
+        """Return rates and percentiles in words, for diagnostics."""
+        return {
+            'input rate (Hz)': f'{self._input.rate:.1f}',
+            'output rate (Hz)': f'{self._processing.rate:.1f}',
+            'latency p50/p95/p99 (ms)': _percentiles(self._latency),
+            'processing p50/p95/p99 (ms)': _percentiles(self._processing),
+        }
+
+
+def _percentiles(recent: RollingStatistics) -> str:
+    if not recent.count:
+        return 'none yet'
+    return ' / '.join(f'{1000 * recent.percentile(q):.1f}' for q in (50, 95, 99))

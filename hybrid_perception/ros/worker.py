@@ -1,0 +1,172 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The inference thread: newest frame, segmentation, publication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import threading
+import time
+
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from hybrid_perception.exceptions import EncodingError, ParameterError
+from hybrid_perception.latest import LatestSlot
+from hybrid_perception.ros.camera_info import camera_info_for
+from hybrid_perception.ros.engine import Engine
+from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
+from hybrid_perception.ros.outputs import Outputs, Scene, Style
+from hybrid_perception.ros.statistics import FrameStatistics
+
+POLL = 0.1
+"""Seconds after which the waiting thread looks whether it should end."""
+
+QUIET = 5.0
+"""Seconds for which a repeated error is not logged again."""
+
+TIME_JUMP = 1.0
+"""Seconds by which stamps go back when a bag starts anew; less is mere reordering."""
+
+
+class Worker:
+    """One activation's inference thread.
+
+    The executor hands frames in by `put`; everything else happens in the thread, so that decoding
+    and conversion are done only for the frame that is used.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        engine: Engine,
+        outputs: Outputs,
+        statistics: FrameStatistics,
+        *,
+        topic: str,
+        max_latency: float,
+        style: Callable[[], Style],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            node: the node, for its clock and its logger.
+            engine: the model.
+            outputs: where the answers go.
+            statistics: where frames are counted.
+            topic: the resolved input topic, for messages.
+            max_latency: seconds; older frames are dropped; 0 is off.
+            style: asked once per frame for the settings of the outputs.
+            on_failure: called in the thread with what ended it.
+        """
+        self._node = node
+        self._engine = engine
+        self._outputs = outputs
+        self._statistics = statistics
+        self._topic = topic
+        self._max_latency = max_latency
+        self._style = style
+        self._on_failure = on_failure
+        self._slot: LatestSlot[Image | CompressedImage] = LatestSlot()
+        self._camera_info: CameraInfo | None = None
+        self._last_stamp = 0.0
+        self._size: tuple[int, int] | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+        self._thread.start()
+
+    def put(self, message: Image | CompressedImage) -> None:
+        """Hand in a frame; the one that still waits is dropped. Called by the executor."""
+        stamp = seconds(message.header.stamp)
+        if stamp < self._last_stamp - TIME_JUMP:
+            self._node.get_logger().info(
+                f'stamps of {self._topic} jumped back by {self._last_stamp - stamp:.1f} s: '
+                'statistics start anew')
+            self.forget()
+        self._last_stamp = stamp
+        self._statistics.receive()
+        if self._slot.put(message) is not None:
+            self._statistics.count('overload')
+
+    def put_camera_info(self, message: CameraInfo) -> None:
+        """Hand in the camera's calibration. Called by the executor."""
+        self._camera_info = message
+
+    def forget(self) -> None:
+        """Drop the frame that waits and forget the rates, because time jumped."""
+        self._slot.clear()
+        self._last_stamp = 0.0
+        self._statistics.forget_rates()
+
+    def end(self, timeout: float) -> bool:
+        """Finish the frame in flight and end the thread; return whether it ended in time."""
+        self._ending.set()
+        self._slot.close()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            message = self._slot.get(timeout=POLL)
+            if message is None:
+                continue
+            try:
+                self._handle(message)
+            except (EncodingError, ParameterError) as error:
+                self._statistics.count('bad')
+                self._node.get_logger().error(
+                    f'dropped a frame of {self._topic} ({describe_msg(message)}): {error}',
+                    throttle_duration_sec=QUIET)
+            except Exception as error:  # handed to the executor, which ends the activation
+                if not self._ending.is_set():
+                    self._on_failure(error)
+                return
+
+    def _handle(self, message: Image | CompressedImage) -> None:
+        start = time.monotonic()
+        age = self._age(message)
+        if age is not None and 0.0 < self._max_latency < age:
+            self._statistics.count('late')
+            self._node.get_logger().warning(
+                f'dropped a frame of {self._topic}: {age:.2f} s old, max_latency is '
+                f'{self._max_latency} s', throttle_duration_sec=QUIET)
+            return
+        watched = self._outputs.watched()
+        if not watched:
+            self._statistics.count('unread')
+            return
+        rgb = rgb_from_msg(message)
+        self._note_size(rgb.shape[1], rgb.shape[0])
+        segmenter = self._engine.segmenter
+        segmentation = segmenter.segment(rgb)
+        scene = Scene(segmentation, segmenter.output_view(rgb),
+                      self._engine.manifest.class_map, self._style())
+        self._outputs.publish(
+            scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
+        processing, latency = time.monotonic() - start, self._age(message)
+        cycle = self._statistics.complete(processing=processing, latency=latency)
+        self._outputs.publish_timing(processing=processing, latency=latency, cycle=cycle)
+
+    def _camera_info_of(
+        self, scene: Scene, message: Image | CompressedImage, image: tuple[int, int]
+    ) -> CameraInfo | None:
+        if self._camera_info is None:
+            return None
+        return camera_info_for(
+            self._camera_info, message.header, image=image,
+            region=self._engine.shown_region(image), output=scene.segmentation.label.shape)
+
+    def _age(self, message: Image | CompressedImage) -> float | None:
+        """Return the seconds since the stamp of a frame; None where the driver set no stamp."""
+        stamp = seconds(message.header.stamp)
+        if stamp == 0.0:
+            return None
+        return 1e-9 * float(self._node.get_clock().now().nanoseconds) - stamp
+
+    def _note_size(self, width: int, height: int) -> None:
+        if self._size is not None and self._size != (width, height):
+            self._node.get_logger().info(
+                f'images of {self._topic} changed from {self._size[0]}x{self._size[1]} to '
+                f'{width}x{height}')
+        self._size = (width, height)
