@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -106,3 +107,28 @@ def scale_camera_matrix(
         [0.0, 0.0, 1.0],
     ])
     return np.asarray(to_new @ camera)
+
+
+def resize_frame(
+    frame: NDArray[np.uint8], size: tuple[int, int], *, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Resize a frame to the network's size, the same way in training, evaluation and on robots.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        size: (height, width) to reach, pixels.
+        out: (height, width, 3) uint8 to write into; None for a new array.
+
+    Returns:
+        (height, width, 3) uint8; ``frame`` itself if it fits already and ``out`` is None.
+    """
+    if frame.shape[:2] == size:
+        if out is None:
+            return frame
+        np.copyto(out, frame)
+        return out
+    shrinks = frame.shape[0] > size[0] or frame.shape[1] > size[1]
+    resized = cv2.resize(
+        frame, size[::-1], dst=out, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    return np.asarray(resized, np.uint8)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hybrid_perception import open_set
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.exceptions import EncodingError, EngineError, ParameterError
-from hybrid_perception.geometry import Roi
+from hybrid_perception.geometry import resize_frame, Roi
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.manifest import Manifest
 
@@ -98,7 +98,7 @@ class Segmenter:
             EngineError: The engine failed or gave an answer that cannot be used.
         """
         region = self._fit_roi(rgb)
-        _resize_into(rgb[region.slices], self._input[0])
+        resize_frame(rgb[region.slices], self._manifest.input_size, out=self._input[0])
         label, score = self._backend.infer(self._input)
         self._check_answer(label, score)
         if self._output_size == 'source':
@@ -121,9 +121,7 @@ class Segmenter:
         """
         if self._output_size == 'source':
             return rgb
-        view = np.empty(self._input.shape[1:], np.uint8)
-        _resize_into(rgb[self._fit_roi(rgb).slices], view)
-        return view
+        return resize_frame(rgb[self._fit_roi(rgb).slices], self._manifest.input_size)
 
     def warm_up(self, iterations: int = 1) -> None:
         """Infer on a grey frame so that the first real one is not slow.
@@ -181,18 +179,6 @@ class Segmenter:
             self._ignored = mask.astype(np.bool_)
             self._ignored_for = (source, output)
         return self._ignored
-
-
-def _resize_into(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
-    height, width = target.shape[:2]
-    if source.shape == target.shape:
-        np.copyto(target, source)
-        return
-    shrinks = source.shape[0] > height or source.shape[1] > width
-    cv2.resize(
-        source, (width, height), dst=target,
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
 
 
 def _bring_back(
