@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hybrid_perception import open_set
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.exceptions import EncodingError, EngineError, ParameterError
-from hybrid_perception.geometry import resize_frame, Roi
+from hybrid_perception.geometry import Roi, resize_frame
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.manifest import Manifest
 
