@@ -65,6 +65,7 @@ setup(
         'ros': [f'{wheel}; platform_machine == "x86_64"' for wheel in ROS_WHEELS],
         'tensorrt': ['tensorrt>=10.3,<12'],
         'test': [
+            'catkin_pkg>=1.0,<2',
             'mypy>=1.11,<3',
             'onnx>=1.17,<2',
             'pytest>=7.4,<8.4',

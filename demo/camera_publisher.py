@@ -49,8 +49,8 @@ class CameraPublisher(Node):
             if time.monotonic() > end:
                 return False
             time.sleep(0.05)
-        # The reader has matched us; give us the time to match the reader.
-        time.sleep(0.5)
+        # We know the reader, but the reader may not know us yet: half a second is too short.
+        time.sleep(1.5)
         return True
 
     def publish(self, picture: NDArray[Any]) -> int:

@@ -16,6 +16,7 @@ from types import TracebackType
 PREFIX = Path(sys.prefix)
 SHARE = PREFIX / 'share' / 'hybrid_perception'
 STOP_SECONDS = 10.0
+BEFORE_KILTED = ('humble', 'iron', 'jazzy')
 
 
 def demo_environment(domain_id: int) -> dict[str, str]:
@@ -26,12 +27,12 @@ def demo_environment(domain_id: int) -> dict[str, str]:
     Args:
         domain_id: DDS domain, so that the demo meets no other robot.
     """
-    profile = str(SHARE / 'config' / 'fastdds_shm.xml')
+    old = os.environ.get('ROS_DISTRO') in BEFORE_KILTED
+    profile = 'FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'
     environment = {
         'ROS_DOMAIN_ID': str(domain_id),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'FASTDDS_DEFAULT_PROFILES_FILE': profile,
-        'FASTRTPS_DEFAULT_PROFILES_FILE': profile,   # the name before ROS 2 Kilted
+        profile: str(SHARE / 'config' / 'fastdds_shm.xml'),
         **os.environ,
     }
     # The installed script asks env for python3; ros2 looks for packages in AMENT_PREFIX_PATH.

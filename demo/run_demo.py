@@ -131,6 +131,13 @@ def has_same_classes(manifest: Manifest) -> bool:
     return same
 
 
+def duration(stamps: list[int]) -> float:
+    """Return the seconds that frames with these stamps (ns) take, the last one included."""
+    if len(stamps) < 2:
+        return 1.0
+    return (stamps[-1] - stamps[0]) / 1e9 * len(stamps) / (len(stamps) - 1)
+
+
 def record(
     recorder: Recorder, node: DemoProcess, camera: DemoProcess, sent_log: Path
 ) -> float:
@@ -166,8 +173,7 @@ def record(
             shown = now
             print(f'  {now - first:5.1f} s   sent {len(read_log(sent_log)):4d}   '
                   f'answered {len(recorder.received):4d}', flush=True)
-    stamps = list(read_log(sent_log))
-    return max((stamps[-1] - stamps[0]) / 1e9, 1e-3) if stamps else 1e-3
+    return duration(list(read_log(sent_log)))
 
 
 def write_output(
