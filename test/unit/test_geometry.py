@@ -1,0 +1,70 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Region of interest and camera matrices."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.geometry import Roi, scale_camera_matrix
+
+
+def test_zero_sizes_reach_to_the_edge():
+    assert Roi().fit(480, 640) == Roi(0, 0, 640, 480)
+    assert Roi(100, 50).fit(480, 640) == Roi(100, 50, 540, 430)
+    assert Roi(100, 50, 10, 20).fit(480, 640) == Roi(100, 50, 10, 20)
+
+
+def test_slices_cut_rows_then_columns():
+    image = np.arange(12).reshape(3, 4)
+    assert image[Roi(1, 2, 2, 1).slices].tolist() == [[9, 10]]
+
+
+@pytest.mark.parametrize('roi', [
+    Roi(640, 0), Roi(0, 480), Roi(600, 0, 41, 10), Roi(0, 471, 10, 10), Roi(900, 0, 1, 1)])
+def test_a_region_outside_is_named(roi):
+    with pytest.raises(ParameterError, match='640x480'):
+        roi.fit(480, 640)
+
+
+def test_negative_values_are_named():
+    with pytest.raises(ParameterError, match='negative'):
+        Roi(x_offset=-1)
+
+
+K = np.array([[500.0, 0, 319.5], [0, 500, 239.5], [0, 0, 1]])
+
+
+def test_the_centre_of_the_image_stays_its_centre():
+    scaled = scale_camera_matrix(K, scale_x=0.5, scale_y=0.25)
+    np.testing.assert_allclose(scaled, [[250, 0, 159.5], [0, 125, 59.5], [0, 0, 1]])
+
+
+def test_cropping_moves_the_principal_point():
+    cropped = scale_camera_matrix(K, scale_x=1, scale_y=1, x_offset=20, y_offset=40)
+    np.testing.assert_allclose(cropped, [[500, 0, 299.5], [0, 500, 199.5], [0, 0, 1]])
+
+
+def test_the_baseline_of_a_stereo_projection_is_scaled():
+    projection = np.hstack([K, [[-60.0], [0], [0]]])
+    scaled = scale_camera_matrix(projection, scale_x=2, scale_y=3)
+    np.testing.assert_allclose(scaled[:, 3], [-120, 0, 0])
+    np.testing.assert_allclose(scaled[:, :3], scale_camera_matrix(K, scale_x=2, scale_y=3))
+
+
+def test_it_follows_the_pixels_of_cv2_resize():
+    # A bright column in the middle of a block of 4 stays in the middle of the block's pixel.
+    image = np.zeros((4, 16), np.float32)
+    image[:, 8:12] = 1
+    column = int(np.argmax(cv2.resize(image, (4, 1), interpolation=cv2.INTER_AREA)[0]))
+    camera = np.array([[1.0, 0, 9.5], [0, 1, 1.5], [0, 0, 1]])
+    assert scale_camera_matrix(camera, scale_x=0.25, scale_y=0.25)[0, 2] == column
+
+
+@pytest.mark.parametrize(('matrix', 'scale'), [(np.eye(4), 1), (np.eye(3), 0), (np.eye(3), -1)])
+def test_bad_input_is_named(matrix, scale):
+    with pytest.raises(ParameterError, match='camera matrix'):
+        scale_camera_matrix(matrix, scale_x=scale, scale_y=1)
