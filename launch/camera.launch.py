@@ -1,0 +1,122 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Start the perception node on one camera; with a camera driver and RViz if asked.
+
+Arguments left empty stand back behind the parameter file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
+
+SHARE = Path(__file__).resolve().parent.parent
+
+ARGUMENTS = (
+    ('namespace', '', 'Namespace of the node and of every relative topic'),
+    ('name', 'perception', 'Name of the node; its outputs are below it, as /perception/label'),
+    ('image_topic', 'image_raw',
+     'Camera images; with image_transport:=compressed, /compressed is put behind it'),
+    ('camera_info_topic', 'camera_info', 'Calibration of the camera; the node works without'),
+    ('image_transport', '', 'raw or compressed; empty: as the parameter file says'),
+    ('params_file', str(SHARE / 'config' / 'perception.yaml'),
+     'Parameter file; a copy of the default is the place for own settings'),
+    ('model_path', '',
+     'Manifest, ONNX file beside its manifest, or directory with one manifest; '
+     'empty: as the parameter file says, else the model shipped with the package'),
+    ('backend', '', 'auto or onnxruntime; empty: as the parameter file says'),
+    ('autostart', '',
+     'true: the node configures and activates itself; false: a lifecycle manager or '
+     '"ros2 lifecycle set" does it; empty: as the parameter file says'),
+    ('use_sim_time', '',
+     'true: time comes from /clock, as with "ros2 bag play --clock"; '
+     'empty: as the parameter file says, else false'),
+    ('use_respawn', 'false', 'true: start the node again 2 s after it died'),
+    ('log_level', 'info', 'debug, info, warn, error or fatal'),
+    ('rviz', 'false', 'true: open RViz on the pictures; closing it does not stop the node'),
+    ('rviz_config', str(SHARE / 'config' / 'camera.rviz'), 'What RViz shows'),
+    ('camera', 'none',
+     'Camera driver to start: none, usb_cam or v4l2_camera; it publishes image_raw and '
+     'camera_info in the namespace'),
+)
+CHOICES = {
+    'image_transport': ['', 'raw', 'compressed'],
+    'backend': ['', 'auto', 'onnxruntime'],
+    'autostart': ['', 'true', 'false'],
+    'use_sim_time': ['', 'true', 'false'],
+    'use_respawn': ['true', 'false'],
+    'rviz': ['true', 'false'],
+    'camera': ['none', 'usb_cam', 'v4l2_camera'],
+}
+CAMERA_EXECUTABLES = {'usb_cam': 'usb_cam_node_exe', 'v4l2_camera': 'v4l2_camera_node'}
+PICTURES = ('overlay', 'anomaly_color', 'open_set_mask', 'color_label')
+
+# Large best-effort images need a large shared-memory segment: docs/transport.md.
+TRANSPORT_PROFILE = str(SHARE / 'config' / 'fastdds_shm.xml')
+TRANSPORT_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+OTHER_TRANSPORT_CHOICE = 'FASTDDS_BUILTIN_TRANSPORTS'
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Describe the arguments and what they start."""
+    return LaunchDescription([
+        *(DeclareLaunchArgument(name, default_value=default, description=description,
+                                choices=CHOICES.get(name))
+          for name, default, description in ARGUMENTS),
+        OpaqueFunction(function=choose_transport),
+        OpaqueFunction(function=start_nodes),
+    ])
+
+
+def choose_transport(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Let Fast DDS use the profile of this package, unless the user chose a transport."""
+    if any(context.environment.get(name)
+           for name in (*TRANSPORT_VARIABLES, OTHER_TRANSPORT_CHOICE)):
+        return []
+    return [SetEnvironmentVariable(name, TRANSPORT_PROFILE) for name in TRANSPORT_VARIABLES]
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start the perception node, the camera driver and RViz as the arguments ask."""
+    chosen = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
+    nodes = [perception_node(chosen)]
+    if chosen['camera'] != 'none':
+        nodes.append(Node(
+            package=chosen['camera'], executable=CAMERA_EXECUTABLES[chosen['camera']],
+            name='camera', namespace=chosen['namespace'], output='screen'))
+    if chosen['rviz'] == 'true':
+        nodes.append(rviz(chosen))
+    return nodes
+
+
+def perception_node(chosen: dict[str, str]) -> Node:
+    """Describe the perception node; overrides come after the parameter file."""
+    overrides: dict[str, ParameterValue | bool] = {
+        name: ParameterValue(chosen[name], value_type=str)
+        for name in ('model_path', 'backend', 'image_transport') if chosen[name]}
+    overrides.update(
+        {name: chosen[name] == 'true' for name in ('autostart', 'use_sim_time') if chosen[name]})
+    return Node(
+        package='hybrid_perception', executable='perception_node',
+        name=chosen['name'], namespace=chosen['namespace'],
+        parameters=[ParameterFile(chosen['params_file'], allow_substs=True), overrides],
+        remappings=[('image', chosen['image_topic']),
+                    ('camera_info', chosen['camera_info_topic'])],
+        ros_arguments=['--log-level', chosen['log_level']],
+        respawn=chosen['use_respawn'] == 'true', respawn_delay=2.0,
+        output='screen', emulate_tty=True)
+
+
+def rviz(chosen: dict[str, str]) -> Node:
+    """Describe RViz; the topics of its configuration follow the name of the node."""
+    node = '/'.join(['', *filter(None, (chosen['namespace'].strip('/'), chosen['name']))])
+    return Node(
+        package='rviz2', executable='rviz2', name='rviz', namespace=chosen['namespace'],
+        arguments=['-d', chosen['rviz_config']],
+        remappings=[(f'/perception/{picture}', f'{node}/{picture}') for picture in PICTURES],
+        output='screen')
