@@ -12,7 +12,7 @@ VENV ?= .venv
 # The build of PyTorch for the tests. The CPU build by name, because the nameless one pulls some
 # gigabytes of CUDA packages on Linux. Where it is not to be had the training tests are skipped.
 TORCH ?= torch==2.13.0+cpu
-CONFIG ?= hybrid_training/hybrid_training/configs/cityscapes640.yaml
+CONFIG ?= hybrid_training/hybrid_training/configs/first_drive.yaml
 RUN ?= runs/mine
 # Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
 SOURCE ?=

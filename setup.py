@@ -59,7 +59,6 @@ setup(
         'numpy>=1.21,<3',
         'onnxruntime>=1.17,<2',
         'opencv-python-headless>=4.5.4,<6',
-        'PyYAML>=5.4,<7',
     ],
     extras_require={
         'ros': [f'{wheel}; platform_machine == "x86_64"' for wheel in ROS_WHEELS],
@@ -72,7 +71,6 @@ setup(
             'pytest-timeout>=2.2,<3',
             'ruff>=0.9,<1',
             'types-jsonschema>=4.17,<5',
-            'types-PyYAML>=6.0,<7',
         ],
     },
     entry_points={

@@ -8,6 +8,7 @@ from pathlib import Path
 import re
 import runpy
 import subprocess
+import sys
 from typing import Any
 import xml.etree.ElementTree as ET
 
@@ -17,6 +18,8 @@ import setuptools
 ROOT = Path(__file__).resolve().parents[2]
 NAME = 'hybrid_perception'
 # rosdep keys that one would guess and that do not exist: `rosdep install` would fail for everyone.
+# Imported late, where installed: the extra `tensorrt` and what it brings.
+OPTIONAL = {'cuda', 'tensorrt'}
 NO_ROSDEP_KEYS = {'cuda-python', 'modelopt', 'onnx', 'onnxruntime', 'polygraphy', 'tensorrt'}
 
 
@@ -144,6 +147,26 @@ def test_versions_agree(setup_keywords, package_xml, monkeypatch):
     assert newest.group(1) == version
     assert training['version'] == version
     assert f'hybrid_perception=={version}' in training['install_requires']
+
+
+@pytest.mark.parametrize(('package', 'folder'), [
+    ('.', 'hybrid_perception'), ('hybrid_training', 'hybrid_training'),
+])
+def test_python_imports_are_declared(package, folder, monkeypatch):
+    requirements = read_setup(ROOT / package / 'setup.py', monkeypatch)['install_requires']
+    declared = {re.split(r'[<>=\[;]', requirement)[0].lower() for requirement in requirements}
+    imported = set()
+    for path in (ROOT / package / folder).rglob('*.py'):
+        if path.is_relative_to(ROOT / 'hybrid_perception' / 'ros'):
+            continue   # what it adds is in package.xml, see above
+        text = path.read_text(encoding='utf-8')
+        imported |= set(re.findall(r'^\s*(?:from|import) (\w+)', text, re.MULTILINE))
+    names = {'cv2': 'opencv-python-headless', 'PIL': 'pillow', 'yaml': 'pyyaml'}
+    missing = {
+        module for module in imported - sys.stdlib_module_names - {folder}
+        if names.get(module, module) not in declared
+    }
+    assert missing - OPTIONAL == set()
 
 
 def test_every_dependency_is_pinned_by_a_range(setup_keywords, monkeypatch):
