@@ -11,12 +11,12 @@ import pytest
 import demo_process
 from demo_process import DemoProcess, demo_environment
 
-DEAF = '''
+DEAF = """
 import signal, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 print('deaf', flush=True)
 time.sleep(60)
-'''
+"""
 
 
 def wait_for(process, text):

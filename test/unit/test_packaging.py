@@ -17,9 +17,9 @@ import setuptools
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = 'hybrid_perception'
-# rosdep keys that one would guess and that do not exist: `rosdep install` would fail for everyone.
 # Imported late, where installed: the extra `tensorrt` and what it brings.
 OPTIONAL = {'cuda', 'tensorrt'}
+# rosdep keys that one would guess and that do not exist: `rosdep install` would fail for everyone.
 NO_ROSDEP_KEYS = {'cuda-python', 'modelopt', 'onnx', 'onnxruntime', 'polygraphy', 'tensorrt'}
 
 
