@@ -8,6 +8,7 @@ is needed; they may be read-only and padded by row.
 
 from __future__ import annotations
 
+import struct
 from typing import Any, NamedTuple
 
 import cv2
@@ -68,7 +69,13 @@ _LAYOUTS: dict[str, _Layout] = {
 SUPPORTED_ENCODINGS = tuple(_LAYOUTS)
 _COLOR_ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'rgb16', 'bgr16', 'rgba16', 'bgra16')
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
+# Frame headers, less the three codes in their row that mean something else.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG_START, _PNG_END, _PNG_DEPTH_AT = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82', 24
+
+MAX_COMPRESSED_PIXELS = 1 << 26
+"""Largest compressed image that is decoded (67 megapixels): one damaged size field in a header
+would otherwise cost seconds and gigabytes."""
 
 
 def to_rgb(
@@ -94,7 +101,7 @@ def to_rgb(
         is_bigendian: Byte order of 16-bit channels.
 
     Returns:
-        (H, W, 3) uint8 RGB. For rgb8 and rgb16 a view of ``data``, else a new array.
+        (H, W, 3) uint8 RGB. For rgb8 a view of ``data``, else a new contiguous array.
 
     Raises:
         EncodingError: The encoding is not supported or the sizes do not fit the buffer.
@@ -109,7 +116,7 @@ def to_rgb(
         )
     pixels = _pixels(_as_bytes(data), layout, height, width, step, is_bigendian, encoding)
     if layout.code is None:
-        return pixels
+        return pixels if layout.bytes_per_channel == 1 else np.ascontiguousarray(pixels)
     try:
         return np.asarray(cv2.cvtColor(pixels, layout.code), np.uint8)
     except cv2.error as error:
@@ -228,15 +235,38 @@ def _check_complete(file_bytes: NDArray[np.uint8], format_: str) -> None:
         # A thumbnail has an end of its own, so the end must follow the last scan.
         if content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
             raise EncodingError(f'{what} is a truncated JPEG: its end marker is missing')
+        width, height = _jpeg_size(content)
     elif content.startswith(_PNG_START):
         if _PNG_END not in content[-64:]:
             raise EncodingError(f'{what} is a truncated PNG: its end chunk is missing')
         if content[_PNG_DEPTH_AT] == 16:
             raise EncodingError(f'{what} is a 16-bit PNG; 8 bits per channel are needed')
+        width, height = struct.unpack_from('>II', content, 16)
     else:
         raise EncodingError(
             f'{what} is neither JPEG nor PNG: it begins with {content[:8].hex(" ") or "nothing"}'
         )
+    if not 0 < width * height <= MAX_COMPRESSED_PIXELS:
+        raise EncodingError(
+            f'{what} is damaged: its header says {width}x{height} pixels, which is not between 1 '
+            f'and {MAX_COMPRESSED_PIXELS}'
+        )
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int]:
+    """Read (width, height) from the frame header; (0, 0) if there is none."""
+    position = 2
+    while position + 9 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack_from('>HH', content, position + 5)
+            return width, height
+        # A marker may be preceded by fill bytes.
+        if marker == 0xFF:
+            position += 1
+        else:
+            position += 2 + int.from_bytes(content[position + 2 : position + 4], 'big')
+    return 0, 0
 
 
 def _is_swapped(format_: str) -> bool:

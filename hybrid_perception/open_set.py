@@ -92,5 +92,7 @@ def _is_unknown(score: NDArray[np.float32], threshold: float) -> NDArray[np.bool
     # A NaN threshold would silently turn the detector off.
     if np.isnan(threshold):
         raise ParameterError('the anomaly threshold is NaN; give a number or +inf to switch off')
+    # A Python float is compared in the score's own precision, so a threshold read from a float32
+    # score includes that very pixel.
     with np.errstate(invalid='ignore'):
-        return np.asarray(np.greater_equal(score, threshold))
+        return np.asarray(np.greater_equal(score, float(threshold)))

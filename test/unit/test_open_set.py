@@ -54,6 +54,8 @@ def test_mask_includes_the_threshold_and_never_nan():
 def test_a_threshold_that_was_read_from_a_score_keeps_that_pixel():
     score = np.array([[0.1, 0.7]], np.float32)
     assert open_set_mask(score, float(score[0, 0])).tolist() == [[255, 255]]
+    assert open_set_mask(score, np.float64(score[0, 0])).tolist() == [[255, 255]]
+    assert open_set_mask(score, 0.1).tolist() == [[255, 255]]
 
 
 def test_open_set_label_of_the_worked_example():
