@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +27,7 @@ def color_label(label: NDArray[np.uint8], class_map: ClassMap) -> NDArray[np.uin
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    channels = cv2.cvtColor(label, cv2.COLOR_GRAY2RGB)
-    return np.asarray(cv2.LUT(channels, class_map.palette()[None]), np.uint8)
+    return np.asarray(cv2.applyColorMap(label, class_map.palette()[:, None]), np.uint8)
 
 
 def anomaly_color(score: NDArray[np.float32], *, vmin: float, vmax: float) -> NDArray[np.uint8]:
@@ -48,12 +49,13 @@ def anomaly_color(score: NDArray[np.float32], *, vmin: float, vmax: float) -> ND
     """
     if not (np.isfinite(vmin) and np.isfinite(vmax) and vmin < vmax):
         raise ParameterError(f'vmin {vmin} must be below vmax {vmax}, both finite')
-    scaled = np.clip((score - vmin) * (255.0 / (vmax - vmin)), 0, 255)
-    ignored = np.isnan(scaled)
-    scaled[ignored] = 0
-    bgr = cv2.applyColorMap(np.rint(scaled).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    rgb[ignored] = IGNORED_COLOR
+    scaled = (score - vmin) * (255.0 / (vmax - vmin))
+    np.fmax(scaled, 0, out=scaled)  # unlike maximum and clip it turns NaN into 0
+    np.fmin(scaled, 255, out=scaled)
+    rgb = np.asarray(cv2.applyColorMap(scaled.astype(np.uint8), _inferno()), np.uint8)
+    ignored = np.isnan(score)
+    if ignored.any():
+        rgb[ignored] = IGNORED_COLOR
     return rgb
 
 
@@ -88,13 +90,22 @@ def overlay(
         )
     if not 0 <= alpha <= 1:
         raise ParameterError(f'alpha is {alpha}; it must lie in 0..1')
-    colors = color_label(label, class_map)
-    cv2.copyTo(rgb, (label == UNLABELED).astype(np.uint8), colors)
     unknown = (mask != 0).astype(np.uint8)
-    colors[unknown != 0] = class_map.unknown_color
+    shown = label.copy()
+    shown[unknown.view(np.bool_)] = class_map.unknown_id
+    colors = color_label(shown, class_map)
+    cv2.copyTo(rgb, (shown == UNLABELED).astype(np.uint8), colors)
     blended = np.asarray(cv2.addWeighted(colors, alpha, rgb, 1 - alpha, 0), np.uint8)
     outlines, _ = cv2.findContours(unknown, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     width = max(1, round(max(rgb.shape[:2]) / 640))
     cv2.drawContours(blended, outlines, -1, (0, 0, 0), 3 * width)
     cv2.drawContours(blended, outlines, -1, (255, 255, 255), width)
     return blended
+
+
+@cache
+def _inferno() -> NDArray[np.uint8]:
+    """Build the (256, 1, 3) uint8 RGB table of the inferno map."""
+    steps = np.arange(256, dtype=np.uint8)[:, None]
+    bgr = cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO)
+    return np.ascontiguousarray(bgr[..., ::-1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hybrid_perception.exceptions import ParameterError
-from hybrid_perception.geometry import Roi, scale_camera_matrix
+from hybrid_perception.geometry import Roi, resize_frame, scale_camera_matrix
 
 
 def test_zero_sizes_reach_to_the_edge():
@@ -68,3 +68,28 @@ def test_it_follows_the_pixels_of_cv2_resize():
 def test_bad_input_is_named(matrix, scale):
     with pytest.raises(ParameterError, match='camera matrix'):
         scale_camera_matrix(matrix, scale_x=scale, scale_y=1)
+
+
+def test_resized_frames_keep_their_means_and_places():
+    frame = np.zeros((8, 16, 3), np.uint8)
+    frame[:, 8:] = (200, 100, 50)
+    for size in ((4, 8), (16, 32), (4, 32)):
+        resized = resize_frame(frame, size)
+        assert resized.shape == (*size, 3)
+        assert (resized[:, 0] == 0).all()
+        assert (resized[:, -1] == (200, 100, 50)).all()
+
+
+def test_shrinking_averages_rather_than_skips():
+    frame = np.zeros((8, 8, 3), np.uint8)
+    frame[::4] = 200
+    assert (resize_frame(frame, (2, 2)) == 50).all()
+
+
+def test_resizing_writes_into_the_given_array():
+    frame = np.full((8, 8, 3), 7, np.uint8)
+    for size in ((8, 8), (4, 6)):
+        out = np.zeros((*size, 3), np.uint8)
+        assert np.shares_memory(resize_frame(frame, size, out=out), out)
+        assert (out == 7).all()
+    assert resize_frame(frame, (8, 8)) is frame
