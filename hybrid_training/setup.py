@@ -33,6 +33,6 @@ setup(
         'torchvision>=0.21,<1',
         *REQUIREMENTS,
     ],
-    entry_points={'console_scripts': [f'hybrid-training = {NAME}.cli:main']},
+    entry_points={'console_scripts': [f'hybrid-training = {NAME}.cli.main:main']},
     zip_safe=False,
 )

@@ -154,5 +154,5 @@ def training_step(
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries may still draw from the global state
+    np.random.seed(seed)
     torch.manual_seed(seed)

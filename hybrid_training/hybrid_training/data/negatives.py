@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection
+import csv
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,0 +1,20 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Argument types that subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def size_argument(text: str) -> tuple[int, int]:
+    """Parse WIDTHxHEIGHT into (height, width).
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    width, separator, height = text.lower().partition('x')
+    if not (separator and width.isdigit() and height.isdigit() and int(width) and int(height)):
+        msg = f'{text!r} is not a size; want WIDTHxHEIGHT, for example 1024x512'
+        raise argparse.ArgumentTypeError(msg)
+    return int(height), int(width)

@@ -1,0 +1,51 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""`hybrid-training export`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from hybrid_training.cli.arguments import size_argument
+from hybrid_training.config import load_config
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add this subcommand."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        'export', help='turn a checkpoint into ONNX, manifest and card',
+        description='Export a checkpoint; measure the graph and choose its thresholds on the '
+                    'validation sets of its configuration.',
+        epilog='Example: hybrid-training export --checkpoint runs/my/best.pt --output models')
+    parser.add_argument('--checkpoint', type=Path, required=True, metavar='PT')
+    parser.add_argument('--output', type=Path, required=True, metavar='DIR')
+    parser.add_argument('--name', help="stem of the files (default: the configuration's name)")
+    parser.add_argument('--size', type=size_argument, default=(512, 1024), metavar='WxH',
+                        help='input of the graph, multiples of 32 (default 1024x512)')
+    parser.add_argument('--config', type=Path, metavar='YAML',
+                        help='take the validation sets from here, not from the checkpoint')
+    parser.add_argument('--data-note', action='append', default=[], metavar='TEXT',
+                        help='the training data in words, for the card; may repeat')
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Export and say where the model is."""
+    from hybrid_training.checkpoint import load_checkpoint
+    from hybrid_training.config import TrainingConfig
+    from hybrid_training.export.pipeline import ExportRequest, export
+
+    if arguments.config:
+        config = load_config(arguments.config)
+    else:
+        config = TrainingConfig.model_validate(load_checkpoint(arguments.checkpoint).config)
+    if config.validation is None:
+        msg = 'the configuration has no section "validation"; give one with --config'
+        raise ValueError(msg)
+    manifest = export(ExportRequest(
+        arguments.checkpoint, arguments.output, arguments.name or config.name, arguments.size,
+        config.validation, arguments.data, tuple(arguments.data_note)))
+    print(f'done: {manifest.path}; next: hybrid-perception inspect {manifest.path}')

@@ -1,0 +1,56 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of `hybrid-training`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import os
+from pathlib import Path
+import sys
+
+from hybrid_perception.exceptions import HybridPerceptionError
+from hybrid_training.cli import evaluate, export, train
+from hybrid_training.exceptions import HybridTrainingError
+
+# A subcommand is a module with `add_parser(subparsers)`, which sets `run` as its default.
+_COMMANDS = (train, evaluate, export)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog='hybrid-training', description='Train, evaluate and export open-set models.',
+        epilog='Example: hybrid-training train --config my.yaml --data ~/data --output runs/my')
+    subparsers = parser.add_subparsers(metavar='COMMAND', required=True)
+    for command in _COMMANDS:
+        parsed = command.add_parser(subparsers)
+        parsed.add_argument(
+            '--data', type=Path, metavar='DIR',
+            default=Path(os.environ.get('HYBRID_PERCEPTION_DATA', '../shared/data')),
+            help='folder that {data} stands for (default: $HYBRID_PERCEPTION_DATA, else '
+                 '../shared/data)')
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand.
+
+    Returns:
+        Exit code: 0, or 1 if it failed (one line on stderr). Wrong usage exits with 2.
+    """
+    parsed = build_parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except (HybridTrainingError, HybridPerceptionError, ValueError, FileNotFoundError) as error:
+        print(f'hybrid-training: error: {" ".join(str(error).split())}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('hybrid-training: interrupted', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

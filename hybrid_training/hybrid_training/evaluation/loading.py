@@ -1,0 +1,38 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Open whatever file a model is in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.manifest import load_manifest
+from hybrid_training.checkpoint import load_checkpoint
+from hybrid_training.data.label_ids import CITYSCAPES_CLASSES
+from hybrid_training.evaluation.predictors import ExportedPredictor, NetworkPredictor, Predictor
+from hybrid_training.models.dense_hybrid import DenseHybridNet
+
+
+def load_predictor(
+        path: Path, size: tuple[int, int]) -> tuple[Predictor, dict[str, float]]:
+    """Open a checkpoint (`.pt`) or an exported model.
+
+    Args:
+        path: checkpoint, manifest, or ONNX file with its manifest.
+        size: (height, width) for a checkpoint; an exported model has its own.
+
+    Returns:
+        The predictor, and the model's thresholds by operating point (none for a checkpoint).
+
+    Raises:
+        CheckpointError: not a whole checkpoint.
+        ModelError: not a whole exported model.
+    """
+    if path.suffix == '.pt':
+        model = DenseHybridNet(len(CITYSCAPES_CLASSES), pretrained=False)
+        model.load_state_dict(load_checkpoint(path).model)
+        return NetworkPredictor(model.eval(), size), {}
+    manifest = load_manifest(path)
+    predictor = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
+    return predictor, {n: p.threshold for n, p in manifest.operating_points.items()}

@@ -1,0 +1,175 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Export a checkpoint: graph, parity, measures, operating points, manifest, card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+import datetime
+from pathlib import Path
+import subprocess
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.manifest import Manifest, load_manifest, write_manifest
+from hybrid_training.checkpoint import Checkpoint, load_checkpoint
+from hybrid_training.config import TrainingConfig, ValidationConfig, resolve
+from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.label_ids import CITYSCAPES_CLASSES, CITYSCAPES_COLORS
+from hybrid_training.evaluation.measures import PooledScores, closed_miou, pool_scores
+from hybrid_training.evaluation.predictors import ExportedPredictor, NetworkPredictor
+from hybrid_training.exceptions import ExportError
+from hybrid_training.export.model_card import model_card
+from hybrid_training.export.onnx_file import write_onnx
+from hybrid_training.export.operating_points import DEFAULT, operating_points
+from hybrid_training.export.parity import Parity, measure_parity, require_parity
+from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.training_data import open_inliers
+
+PARITY_IMAGES = 8
+UNKNOWN_COLOR = (255, 255, 255)
+LICENCE = (
+    'research use: the weights follow the terms of the data they were trained on; check those '
+    'before any other use.')
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export and how to call it.
+
+    Attributes:
+        checkpoint: file that training wrote.
+        output: folder of the model.
+        name: stem of the files.
+        size: (height, width), multiples of 32.
+        validation: the sets that thresholds and figures come from.
+        data_root: folder that `{data}` stands for.
+        data_note: the training data in words, for the card.
+    """
+
+    checkpoint: Path
+    output: Path
+    name: str
+    size: tuple[int, int]
+    validation: ValidationConfig
+    data_root: Path
+    data_note: tuple[str, ...] = ()
+
+
+def export(request: ExportRequest) -> Manifest:
+    """Write `<name>.onnx`, `<name>.json` and `<name>.md` into the output folder.
+
+    Nothing is written there unless parity holds and every measure was taken.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+        ExportError: no inlier validation set, or the graph does not agree with the network.
+    """
+    if request.validation.closed_set is None:
+        msg = ('validation.closed_set is missing from the configuration: thresholds are chosen '
+               'on labelled inlier images')
+        raise ExportError(msg)
+    checkpoint = load_checkpoint(request.checkpoint)
+    config = TrainingConfig.model_validate(checkpoint.config)
+    model = DenseHybridNet(len(CITYSCAPES_CLASSES), pretrained=False).eval()
+    model.load_state_dict(checkpoint.model)
+    request.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=request.output, prefix='.export-') as folder:
+        draft = Path(folder)
+        onnx_path = draft / f'{request.name}.onnx'
+        write_onnx(model, onnx_path, request.size)
+        document = _document(request, checkpoint, config)
+        manifest = write_manifest(draft / f'{request.name}.json', document)
+        exported = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
+        network = NetworkPredictor(model, request.size)
+        inliers = open_inliers(request.validation.closed_set, request.data_root)
+        parity = _parity(network, exported, inliers)
+        require_parity(parity)
+        document |= _measured(request, network, exported, inliers, parity)
+        write_manifest(draft / f'{request.name}.json', document)
+        card = model_card(document, megabytes=onnx_path.stat().st_size / 1e6)
+        (draft / f'{request.name}.md').write_text(card, encoding='utf-8')
+        for path in sorted(draft.iterdir()):
+            path.replace(request.output / path.name)
+    return load_manifest(request.output / f'{request.name}.json')
+
+
+def _parity(
+        network: NetworkPredictor, exported: ExportedPredictor, inliers: FolderPairs) -> Parity:
+    indices = np.linspace(0, len(inliers) - 1, min(PARITY_IMAGES, len(inliers))).round()
+    return measure_parity(network, exported, [inliers.image(int(i)) for i in indices])
+
+
+def _measured(
+        request: ExportRequest, network: NetworkPredictor, exported: ExportedPredictor,
+        inliers: FolderPairs, parity: Parity) -> dict[str, Any]:
+    miou, iou = closed_miou(exported, inliers, len(CITYSCAPES_CLASSES))
+    name = f'{inliers.root.parent.name}/{inliers.root.name}'
+    pooled: dict[str, PooledScores] = {}
+    for root in request.validation.anomaly_roots:
+        pairs = FolderPairs(resolve(root, request.data_root), labels='masks')
+        pooled[pairs.root.name] = pool_scores(network, pairs)
+    known = pool_scores(exported, inliers, inlier_below=len(CITYSCAPES_CLASSES))
+    return {
+        'operating_points': operating_points(known, name, pooled),
+        'default_operating_point': DEFAULT,
+        'metrics': {
+            'closed_set': {
+                'data': name, 'miou': miou,
+                'iou': {c: None if np.isnan(v) else float(v)
+                        for c, v in zip(CITYSCAPES_CLASSES, iou, strict=True)}},
+            'anomaly': {set_name: {score: asdict(m) for score, m in p.measures().items()}
+                        for set_name, p in pooled.items()},
+            'parity': asdict(parity)},
+    }
+
+
+def _document(
+        request: ExportRequest, checkpoint: Checkpoint, config: TrainingConfig,
+) -> dict[str, Any]:
+    names_and_colors = zip(CITYSCAPES_CLASSES, CITYSCAPES_COLORS, strict=True)
+    return {
+        'format': 1, 'name': request.name, 'file': f'{request.name}.onnx',
+        'input': {'name': 'image', 'height': request.size[0], 'width': request.size[1],
+                  'layout': 'NHWC', 'color': 'rgb', 'dtype': 'uint8'},
+        'outputs': {'label': 'label', 'anomaly_score': 'anomaly_score'},
+        'classes': [{'id': i, 'name': name, 'color': list(color)}
+                    for i, (name, color) in enumerate(names_and_colors)],
+        'unknown': {'id': len(CITYSCAPES_CLASSES), 'name': 'unknown',
+                    'color': list(UNKNOWN_COLOR)},
+        'score': {'name': 'hybrid', 'definition': 'ln P(d_out|x) - logsumexp of the class logits',
+                  'resolution': 'stride 4, upsampled bilinearly with half-pixel centres'},
+        # Replaced once the graph that they are thresholds of has been measured.
+        'default_operating_point': 'draft',
+        'operating_points': {'draft': {'threshold': 0.0, 'target': 'none', 'data': 'none'}},
+        'precision': 'fp32', 'metrics': {},
+        'provenance': _provenance(request, checkpoint, config),
+    }
+
+
+def _provenance(
+        request: ExportRequest, checkpoint: Checkpoint, config: TrainingConfig,
+) -> Mapping[str, Any]:
+    data = [inlier.root.replace('{data}/', '') for inlier in config.inliers]
+    negatives = [config.negatives.root.replace('{data}/', '')] if config.negatives else []
+    return {
+        'training_commit': _commit(), 'config': config.name, 'steps': checkpoint.step,
+        'init': config.init,
+        'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        'data': list(request.data_note) or data + negatives, 'licence': LICENCE,
+        'command': f'hybrid-training train --config hybrid_training/hybrid_training/configs/'
+                   f'{config.name}.yaml --data DATA --output runs/{config.name}'}
+
+
+def _commit() -> str:
+    try:
+        found = subprocess.run(
+            ['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).parent,
+            capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return 'unknown'
+    return found.stdout.strip()
