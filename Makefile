@@ -11,15 +11,18 @@ PYTHON ?= python3
 VENV ?= .venv
 # The build of PyTorch for the tests. The CPU build by name, because the nameless one pulls some
 # gigabytes of CUDA packages on Linux. Where it is not to be had the training tests are skipped.
+# With a GPU, train with TORCH=torch==2.13.0.
 TORCH ?= torch==2.13.0+cpu
 CONFIG ?= hybrid_training/hybrid_training/configs/first_drive.yaml
 RUN ?= runs/mine
+DATA ?= $(or $(HYBRID_PERCEPTION_DATA),../shared/data)
 # Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
 SOURCE ?=
 MODEL ?=
 PIP_FLAGS ?= -qq
 
 STAMPS := $(VENV)/.stamps
+TRAINING := $(STAMPS)/$(subst =,-,$(TORCH))
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
 SOURCES := $(shell find hybrid_perception launch config models scripts resource -type f \
@@ -40,7 +43,7 @@ help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
 	@echo 'make demo SOURCE=drive.mp4            your own video (or folder, or /dev/video0)'
-	@echo 'make demo MODEL=runs/mine/model.json  your own model'
+	@echo 'make demo MODEL=runs/mine/model       your own model'
 	@echo 'make test TORCH=torch==2.13.0         tests with the default build of PyTorch'
 
 $(STAMPS)/venv:
@@ -75,7 +78,7 @@ $(STAMPS)/test: $(STAMPS)/runtime constraints.txt
 	@$(PIP) --no-build-isolation -c $(STAMPS)/constraints.txt -c constraints.txt '.[test]'
 	@touch $@
 
-$(STAMPS)/training: $(STAMPS)/runtime constraints.txt hybrid_training/setup.py hybrid_training/requirements.txt
+$(TRAINING): $(STAMPS)/runtime constraints.txt hybrid_training/setup.py hybrid_training/requirements.txt
 	@echo 'installing $(TORCH) and the training package into $(VENV) ...'
 	@if $(PIP) -c $(STAMPS)/constraints.txt '$(TORCH)'; then \
 	  $(PIP) -c $(STAMPS)/constraints.txt -r hybrid_training/requirements.txt && \
@@ -106,7 +109,7 @@ lint: $(STAMPS)/test  ## ruff and mypy --strict
 # DDS of the tests keeps to this machine and to a domain of its own. The outer timeout is for what
 # pytest-timeout cannot end: a hung executor ignores SIGTERM.
 .PHONY: test
-test: $(STAMPS)/package $(STAMPS)/test $(STAMPS)/training lint  ## lint, then every test
+test: $(STAMPS)/package $(STAMPS)/test $(TRAINING) lint  ## lint, then every test
 	@OMP_NUM_THREADS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST \
 	  ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$(shuf -i 1-100 -n 1)} \
 	  PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
@@ -115,15 +118,15 @@ test: $(STAMPS)/package $(STAMPS)/test $(STAMPS)/training lint  ## lint, then ev
 
 .PHONY: clip
 clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
-	@$(BIN)/python demo/render_drive.py
+	@$(BIN)/python demo/render_drive.py --output demo/clip
 
 .PHONY: train
-train: $(STAMPS)/package $(STAMPS)/training  ## train your own: make train CONFIG=my.yaml RUN=runs/mine
-	@$(BIN)/hybrid-training train --config $(CONFIG) --output $(RUN)
+train: $(STAMPS)/package $(TRAINING)  ## train your own: make train CONFIG=my.yaml RUN=runs/mine
+	@$(BIN)/hybrid-training train --config $(CONFIG) --output $(RUN) --data $(DATA)
 
 .PHONY: model
-model: $(STAMPS)/package $(STAMPS)/training  ## export what `make train` made to models/
-	@$(BIN)/hybrid-training export --checkpoint $(RUN)/best.pt --output models
+model: $(STAMPS)/package $(TRAINING)  ## export what make train made, into RUN/model
+	@$(BIN)/hybrid-training export --checkpoint $(RUN)/best.pt --output $(RUN)/model --data $(DATA)
 
 .PHONY: clean
 clean:  ## remove what make made, except runs/

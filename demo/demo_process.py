@@ -32,9 +32,10 @@ def demo_environment(domain_id: int) -> dict[str, str]:
     environment = {
         'ROS_DOMAIN_ID': str(domain_id),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        profile: str(SHARE / 'config' / 'fastdds_shm.xml'),
         **os.environ,
     }
+    if 'FASTDDS_BUILTIN_TRANSPORTS' not in os.environ:   # the user's other way to choose
+        environment.setdefault(profile, str(SHARE / 'config' / 'fastdds_shm.xml'))
     # The installed script asks env for python3; ros2 looks for packages in AMENT_PREFIX_PATH.
     environment['PATH'] = f'{PREFIX / "bin"}{os.pathsep}{os.environ.get("PATH", "")}'
     if shutil.which('ros2'):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 PICTURES = {'.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp'}
@@ -72,9 +71,13 @@ def _open_clip(path: Path) -> FrameSource:
     return FrameSource(
         fps=float(clip['fps']),
         frames=_read_pictures(_list_pictures(path / 'images')),
-        camera_matrix=tuple(float(value) for value in np.ravel(clip.get('camera_matrix', []))),
+        camera_matrix=_camera_matrix(clip['camera']) if 'camera' in clip else (),
         labels=labels if labels.is_dir() else None,
     )
+
+
+def _camera_matrix(camera: dict[str, float]) -> tuple[float, ...]:
+    return (camera['fx'], 0.0, camera['cx'], 0.0, camera['fy'], camera['cy'], 0.0, 0.0, 1.0)
 
 
 def _open_video(path: Path) -> FrameSource:

@@ -29,11 +29,11 @@ def test_folder_plays_its_pictures_in_order(tmp_path):
 def test_clip_brings_rate_calibration_and_truth(tmp_path):
     write_pictures(tmp_path / 'images', 2)
     (tmp_path / 'labels').mkdir()
-    matrix = [500.0, 0.0, 320.0, 0.0, 500.0, 160.0, 0.0, 0.0, 1.0]
-    (tmp_path / 'clip.json').write_text(json.dumps({'fps': 12.5, 'camera_matrix': matrix}))
+    camera = {'fx': 500.0, 'fy': 501.0, 'cx': 320.0, 'cy': 160.0}
+    (tmp_path / 'clip.json').write_text(json.dumps({'fps': 12.5, 'camera': camera}))
     source = open_source(str(tmp_path))
     assert source.fps == 12.5
-    assert source.camera_matrix == tuple(matrix)
+    assert source.camera_matrix == (500.0, 0.0, 320.0, 0.0, 501.0, 160.0, 0.0, 0.0, 1.0)
     assert source.labels == tmp_path / 'labels'
     assert next(source.frames).shape == (4, 6, 3)
 
