@@ -114,7 +114,7 @@ test: $(STAMPS)/package $(STAMPS)/test $(TRAINING) lint  ## lint, then every tes
 	  ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$(shuf -i 1-100 -n 1)} \
 	  PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
 	  timeout -k 10 1800 $(BIN)/python -m pytest -q $(wildcard test/test_*.py test/unit) \
-	  $(wildcard hybrid_training/test test/ros test/launch test/demo)
+	  $(wildcard hybrid_training/test test/ros test/launch test/demo test/benchmark)
 
 .PHONY: clip
 clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
