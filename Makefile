@@ -109,12 +109,15 @@ lint: $(STAMPS)/test  ## ruff and mypy --strict
 # DDS of the tests keeps to this machine and to a domain of its own. The outer timeout is for what
 # pytest-timeout cannot end: a hung executor ignores SIGTERM.
 .PHONY: test
-test: $(STAMPS)/package $(STAMPS)/test $(TRAINING) lint  ## lint, then every test
-	@OMP_NUM_THREADS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST \
+test: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## lint, then every test
+	@$(MAKE) --no-print-directory lint; lint=$$?; \
+	  [ $$lint -eq 0 ] || echo 'lint failed, see above; the tests run all the same'; \
+	  OMP_NUM_THREADS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST \
 	  ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$(shuf -i 1-100 -n 1)} \
 	  PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
 	  timeout -k 10 1800 $(BIN)/python -m pytest -q $(wildcard test/test_*.py test/unit) \
-	  $(wildcard hybrid_training/test test/ros test/launch test/demo test/benchmark)
+	  $(wildcard hybrid_training/test test/ros test/launch test/demo test/benchmark) && \
+	  exit $$lint
 
 .PHONY: clip
 clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
