@@ -25,6 +25,7 @@ STAMPS := $(VENV)/.stamps
 TRAINING := $(STAMPS)/$(subst =,-,$(TORCH))
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
+LINT = $(BIN)/ruff check . && $(BIN)/mypy
 SOURCES := $(shell find hybrid_perception launch config models scripts resource -type f \
              -not -name '*.pyc' 2>/dev/null) package.xml setup.cfg
 
@@ -103,14 +104,13 @@ picture: demo  ## renew the picture of the README from the demo's output
 
 .PHONY: lint
 lint: $(STAMPS)/test  ## ruff and mypy --strict
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
+	@$(LINT)
 
 # DDS of the tests keeps to this machine and to a domain of its own. The outer timeout is for what
 # pytest-timeout cannot end: a hung executor ignores SIGTERM.
 .PHONY: test
 test: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## lint, then every test
-	@$(MAKE) --no-print-directory lint; lint=$$?; \
+	@$(LINT); lint=$$?; \
 	  [ $$lint -eq 0 ] || echo 'lint failed, see above; the tests run all the same'; \
 	  OMP_NUM_THREADS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST \
 	  ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$(shuf -i 1-100 -n 1)} \

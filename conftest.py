@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+# pytest names a test `hybrid_training.test.x` after its folder, and would take the project folder
+# for the package of that name inside it, if the package were not imported first.
+import hybrid_training  # noqa: F401
+
 ROOT = Path(__file__).parent
 NEEDS = {
     'hybrid_training/test': ('torch', 'PyTorch is not installed: see TORCH in the Makefile'),

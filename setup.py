@@ -70,6 +70,8 @@ setup(
             'pytest>=7.4,<8.4',
             'pytest-timeout>=2.2,<3',
             'ruff>=0.9,<1',
+            'scikit-image>=0.22,<1',
+            'scikit-learn>=1.3,<2',
             'types-jsonschema>=4.17,<5',
         ],
     },
