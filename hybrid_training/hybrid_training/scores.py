@@ -14,7 +14,8 @@ from torch.nn import functional
 
 def discriminative_score(dataset_logit: torch.Tensor) -> torch.Tensor:
     """Return s_D = ln P(d_out|x) for the dataset logit z, any shape, float32 <= 0."""
-    return functional.logsigmoid(dataset_logit)
+    # Not logsigmoid: the exporter writes that as log(sigmoid), which is -inf for sure inliers.
+    return -functional.softplus(-dataset_logit)
 
 
 def generative_score(logits: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,45 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations: good ones load, bad ones name file, key and value."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hybrid_training.config import load_config
+from hybrid_training.exceptions import ConfigError
+
+
+@pytest.mark.parametrize(
+    'path', sorted(Path(str(files('hybrid_training') / 'configs')).glob('*.yaml')),
+    ids=lambda p: p.stem)
+def test_shipped_configurations_load(path):
+    assert load_config(path).name == path.stem
+
+
+@pytest.mark.parametrize(('change', 'words'), [
+    ({'steps': 0}, r'steps: .*greater than 0 \(got 0\)'),
+    ({'optimizer': {'lr': 'fast'}}, r"optimizer\.lr: .*\(got 'fast'\)"),
+    ({'stepps': 3}, 'stepps: Extra inputs'),
+    ({'inliers': []}, 'inliers: '),
+    ({'loss': {'weighting': 'both'}}, r"loss\.weighting: .*'paper' or 'code'"),
+])
+def test_bad_value_is_named(tmp_path, toy_config, change, words):
+    path = tmp_path / 'bad.yaml'
+    path.write_text(yaml.safe_dump({**toy_config, **change}))
+    with pytest.raises(ConfigError, match=words) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file_and_broken_yaml_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r'none\.yaml: cannot read'):
+        load_config(tmp_path / 'none.yaml')
+    path = tmp_path / 'broken.yaml'
+    path.write_text('steps: [1')
+    with pytest.raises(ConfigError, match='not YAML'):
+        load_config(path)

@@ -1,0 +1,89 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The compound loss against the worked example (three classes, four pixels, beta 0.03)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hybrid_training.losses import HybridLoss
+
+LOGITS = torch.tensor([[2.0, 0, 1, 0.5], [0, 1, 1, -0.5], [-1, 3, 1, 1.5]]).view(1, 3, 1, 4)
+DATASET = (torch.tensor([-1.0, 0, 0.5, 2]) - torch.tensor([2.0, 1, 0, -1])).view(1, 1, 4)
+LABELS = torch.tensor([[[0, 2, 3, 4]]])  # two inliers, ignore = K = 3, negative = K + 1 = 4
+
+
+def close(value: float) -> object:
+    return pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(('ignore_is_inlier', 'dataset', 'total'), [
+    (True, 0.34612834, 0.33091270),
+    (False, 0.13681213, 0.26811784),
+])
+def test_code_weighting(ignore_is_inlier, dataset, total):
+    terms = HybridLoss('code', 0.03, ignore_is_inlier)(LOGITS, DATASET, LABELS)
+    assert terms.classification.item() == close(0.16984602)
+    assert terms.negative_likelihood.item() == close(1.90760596)
+    assert terms.dataset.item() == close(dataset)
+    assert terms.total.item() == close(total)
+
+
+def test_paper_weighting_separates_the_expectations():
+    terms = HybridLoss('paper', 0.03)(LOGITS, DATASET, LABELS)
+    # softplus(-3) and softplus(-1) on the inliers, softplus(-3) on the negative
+    dataset = (0.04858735 + 0.31326169) / 2 + 0.03 * 0.04858735
+    assert terms.dataset.item() == close(dataset)
+    assert terms.total.item() == close(0.16984602 + dataset + 0.03 * 1.90760596)
+
+
+def test_gradient_at_the_negative_is_beta_times_softmax():
+    logits = LOGITS.clone().requires_grad_()
+    HybridLoss('code', 0.03)(logits, DATASET, LABELS).total.backward()
+    wanted = torch.tensor([0.00734185, 0.00270092, 0.01995723])
+    torch.testing.assert_close(logits.grad[0, :, 0, 3], wanted, atol=1e-7, rtol=1e-5)
+    assert logits.grad[0, :, 0, 2].abs().max() == 0  # an ignored pixel teaches no class
+
+
+@pytest.mark.parametrize('weighting', ['paper', 'code'])
+def test_batch_without_negatives_is_finite(weighting):
+    logits = LOGITS.clone().requires_grad_()
+    labels = torch.tensor([[[0, 2, 3, 3]]])
+    terms = HybridLoss(weighting)(logits, DATASET, labels)
+    assert terms.negative_likelihood.item() == 0
+    terms.total.backward()
+    assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize('weighting', ['paper', 'code'])
+def test_batch_of_ignored_pixels_only_is_zero(weighting):
+    terms = HybridLoss(weighting)(LOGITS, DATASET, torch.full((1, 1, 4), 3))
+    assert terms.total.item() == 0
+
+
+def test_energy_floor_stops_the_push_below_it():
+    logits = LOGITS.clone().requires_grad_()
+    terms = HybridLoss('code', 0.03, energy_floor=2.5)(logits, DATASET, LABELS)
+    assert terms.negative_likelihood.item() == close(2.5)
+    terms.total.backward()
+    assert logits.grad[0, :, 0, 3].abs().max() == 0
+
+
+def test_huge_logits_stay_finite():
+    terms = HybridLoss()(LOGITS * 1e4, DATASET * 1e4, LABELS)
+    assert all(torch.isfinite(t) for t in terms)
+
+
+@pytest.mark.parametrize(('logits', 'dataset', 'labels', 'words'), [
+    (LOGITS, DATASET[..., :3], LABELS, 'shapes do not fit'),
+    (LOGITS, DATASET, LABELS + 1, 'label 5 is above 4'),
+])
+def test_bad_input_is_named(logits, dataset, labels, words):
+    with pytest.raises(ValueError, match=words):
+        HybridLoss()(logits, dataset, labels)
+
+
+def test_unknown_weighting_is_refused():
+    with pytest.raises(ValueError, match="'papre' is not known"):
+        HybridLoss('papre')

@@ -1,0 +1,74 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Measures over whole sets, with predictors whose answers are known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.label_ids import lookup_from_json
+from hybrid_training.evaluation.measures import closed_miou, open_mious, pool_scores
+from hybrid_training.evaluation.predictors import Prediction
+
+
+class Oracle:
+    """Answers from the pictures' colours: magenta is strange, the rest is known."""
+
+    def __call__(self, rgb):
+        rgb = rgb.astype(int)
+        strange = (rgb[..., 0] > 180) & (rgb[..., 1] < 100)
+        label = np.where(rgb[..., 2] > 160, 10, np.where(rgb[..., 0] > 98, 2, 0))
+        return Prediction(label.astype(np.uint8), {
+            'hybrid': strange.astype(np.float32), 'none': np.zeros(strange.shape, np.float32)})
+
+
+def test_oracle_ranks_perfectly_and_a_constant_does_not(toy_data):
+    found = pool_scores(Oracle(), FolderPairs(toy_data / 'anomalies', labels='masks')).measures()
+    assert found['hybrid'].ap == found['hybrid'].auroc == 1
+    assert found['hybrid'].fpr95 == 0
+    share = 16 * 40 / (60 * 128)  # anomalies among the pixels that are not void
+    assert found['none'].ap == pytest.approx(share)
+    assert found['none'].auroc == 0.5
+    assert found['none'].fpr95 == 1
+
+
+def test_closed_miou_of_the_oracle(toy_data):
+    pairs = FolderPairs(toy_data / 'streets/val',
+                        lookup=lookup_from_json(toy_data / 'streets/labels.json'))
+    miou, iou = closed_miou(Oracle(), pairs, 19)
+    assert miou > 0.9
+    assert np.isnan(iou[1])
+    limited, _ = closed_miou(Oracle(), pairs, 19, limit=1)
+    assert limited > 0.9
+
+
+def test_open_miou_of_the_worked_example(tmp_path):
+    # DenseHybrid open-mIoU by hand: K = 3, unknown 3, void; threshold 0.5
+    target = np.array([[0, 0, 0, 0, 1], [0, 0, 1, 1, 1], [2, 2, 3, 3, 1], [2, 2, 3, 3, 255]])
+    label = np.array([[0, 0, 0, 1, 1], [0, 0, 1, 1, 1], [2, 2, 2, 1, 1], [2, 0, 2, 1, 0]])
+    score = np.array([[-2, -2, -1, .6, -1], [-2, .9, -1, -2, -1], [-3, -2, 2, 1, -1],
+                      [.7, -2, .2, .5, 5]])
+    for folder in ('images', 'labels'):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / 'images/0.png'), np.zeros((4, 5, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / 'labels/0.png'), target.astype(np.uint8))
+
+    def predictor(_rgb):
+        return Prediction(label.astype(np.uint8), {'hybrid': score.astype(np.float32)})
+
+    found = open_mious(predictor, FolderPairs(tmp_path), 3,
+                       {'half': 0.5, 'never': float('inf')})
+    assert found['never'] == pytest.approx(0.6130952)
+    # >= on both sides: the pixel at 0.5 exactly is rejected, unlike in the released code
+    assert found['half'] == pytest.approx(np.mean([4 / 7, 5 / 6 * 1.0, 2 / 5]), abs=0.06)
+
+
+def test_inliers_from_class_labels(toy_data):
+    pairs = FolderPairs(toy_data / 'streets/val',
+                        lookup=lookup_from_json(toy_data / 'streets/labels.json'))
+    pooled = pool_scores(Oracle(), pairs, inlier_below=19)
+    assert pooled.anomaly.sum() == 0
+    assert pooled.anomaly.size == 2 * 96 * 96
