@@ -12,13 +12,13 @@ VENV ?= .venv
 # The build of PyTorch for the tests. The CPU build by name, because the nameless one pulls some
 # gigabytes of CUDA packages on Linux. Where it is not to be had the training tests are skipped.
 # With a GPU, train with TORCH=torch==2.13.0.
-TORCH ?= torch==2.13.0+cpu
-CONFIG ?= hybrid_training/hybrid_training/configs/first_drive.yaml
-RUN ?= runs/mine
-DATA ?= $(or $(HYBRID_PERCEPTION_DATA),../shared/data)
+TORCH = torch==2.13.0+cpu
+CONFIG = hybrid_training/hybrid_training/configs/first_drive.yaml
+RUN = runs/mine
+DATA = $(or $(HYBRID_PERCEPTION_DATA),../shared/data)
 # Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
-SOURCE ?=
-MODEL ?=
+SOURCE =
+MODEL =
 PIP_FLAGS ?= -qq
 
 STAMPS := $(VENV)/.stamps
@@ -96,6 +96,9 @@ install: $(STAMPS)/package  ## install the runtime (and ROS 2 wheels where there
 
 .PHONY: demo
 demo: $(STAMPS)/package  ## play the bundled drive through the real node and report
+	@$(BIN)/python -c 'import rclpy' || { \
+	  echo 'no ROS 2 here: its wheels exist for x86-64 Linux only. Elsewhere source your ROS 2' \
+	       'installation, then: make clean demo' >&2; exit 1; }
 	@$(BIN)/python demo/run_demo.py $(if $(SOURCE),--source '$(SOURCE)') $(if $(MODEL),--model '$(MODEL)')
 
 .PHONY: picture
