@@ -46,7 +46,7 @@ def _paint_form(index: int, local: F32, color: F32, braking: np.ndarray
     station, half = along / form.length, form.width / 2
     top = np.interp(station, [s for s, _ in form.roof], [h for _, h in form.roof])
     belt = form.belt - 0.04 + 0.06 * station
-    gloss = np.full(len(color), 0.10, np.float32)
+    gloss = np.full(len(color), 0.16, np.float32)
     glow = np.zeros_like(color)
     _seams(form.length, station, y, belt, side, half, color)
     radius = wheel_radius(form)
@@ -60,7 +60,7 @@ def _paint_form(index: int, local: F32, color: F32, braking: np.ndarray
     gloss[arch | (y < 0.27)] = 0.0
     glass = _windows(form, station, y, side, top, belt)
     _put(color, glass, GLASS)
-    gloss[glass] = 0.42
+    gloss[glass] = 0.34
     _front(station, y, side, half, form.belt, color, gloss)
     _rear(station, y, side, half, form.belt, color, glow, braking)
     return color, gloss, glow
@@ -167,7 +167,7 @@ def paint_coach(local: F32, normal: F32, base: F32, key: F32, footprint: F32
     pane |= (kind == 3) & (y > 1.55) & (y < 2.4) & ((nose & (side < 1.05)) |
                                                     (flank & (along > 0.3) & (along < 1.4)))
     _put(color, pane, GLASS)
-    gloss[pane] = 0.4
+    gloss[pane] = 0.32
     sign = coach & nose & (y > 2.55) & (y < 2.85) & (side < 0.8)
     _put(color, sign, (0.01, 0.01, 0.01))
     glow[sign & (hashed(np.floor(side * 14), np.floor(y * 14)) > 0.6)] = (0.5, 0.25, 0.02)

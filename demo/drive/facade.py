@@ -161,6 +161,31 @@ def _draw_window(rng: np.random.Generator, style: int) -> F32:
     return cell
 
 
+def _furnish_shop(cell: F32, rng: np.random.Generator) -> None:
+    """Paint goods, posters and lit ceilings behind a shop window."""
+    warm = float(rng.uniform(0.03, 0.16))
+    for k in range(6):
+        glow = warm * (0.35 + 0.13 * k)
+        _rect(cell, 0.06, 0.48, 0.13 + 0.1 * k, 0.23 + 0.1 * k, (glow, glow * 0.9, glow * 0.72),
+              glass=0.85)
+        _rect(cell, 0.52, 0.94, 0.13 + 0.1 * k, 0.23 + 0.1 * k, (glow, glow * 0.88, glow * 0.7),
+              glass=0.85)
+    for _ in range(14):
+        x, y = float(rng.uniform(0.08, 0.84)), float(rng.uniform(0.13, 0.3))
+        dim = rng.uniform(0.01, 0.2) * (0.6 + 0.4 * rng.random(3))
+        color = (float(dim[0]), float(dim[1]), float(dim[2]))
+        wide = float(rng.uniform(0.03, 0.1))
+        _rect(cell, x, x + wide, 0.13, y, color, glass=0.7)
+        if rng.random() < 0.4:
+            _rect(cell, x + wide * 0.3, x + wide * 0.7, y, y + 0.05, color, glass=0.7)
+    for _ in range(int(rng.integers(0, 4))):
+        x, y = float(rng.uniform(0.08, 0.75)), float(rng.uniform(0.25, 0.45))
+        paper = rng.uniform(0.1, 0.5, 3)
+        _rect(cell, x, x + 0.13, y, y + 0.2, (float(paper[0]), float(paper[1]), float(paper[2])),
+              glass=0.25)
+        _rect(cell, x + 0.02, x + 0.11, y + 0.12, y + 0.17, (0.05, 0.05, 0.06), glass=0.25)
+
+
 def _draw_ground(rng: np.random.Generator, style: int, kind: int) -> F32:
     """Draw one bay at street level: window, door, shop, gate or shop again."""
     cell = _blank()
@@ -178,14 +203,10 @@ def _draw_ground(rng: np.random.Generator, style: int, kind: int) -> F32:
             _shade(cell, a, a + 0.11, 0.34, 0.58, 0.75)
         _pane(cell, rng, 0.34, 0.66, 0.64, 0.78, wood, bars=1)
     elif kind in (2, 4):
-        tone = rng.uniform(0.03, 0.5, 3)
+        tone = rng.uniform(0.03, 0.4) * (0.35 + 0.65 * rng.random(3))
         board = (float(tone[0]), float(tone[1]), float(tone[2]))
         _pane(cell, rng, 0.03, 0.97, 0.1, 0.74, (0.08, 0.08, 0.09), bars=1)
-        for _ in range(5):
-            x, y = float(rng.uniform(0.08, 0.8)), float(rng.uniform(0.12, 0.35))
-            thing = rng.uniform(0.02, 0.3, 3)
-            _rect(cell, x, x + float(rng.uniform(0.05, 0.14)), 0.12, y + 0.1,
-                  (float(thing[0]), float(thing[1]), float(thing[2])), glass=0.5)
+        _furnish_shop(cell, rng)
         _rect(cell, 0.0, 1.0, 0.78, 0.93, board)
         for x in np.arange(0.15, 0.8, 0.09):
             if rng.random() < 0.75:

@@ -51,7 +51,8 @@ def render_view(scene: Scene, palette: Palette, camera: Intrinsics, time: float)
                    (size.reshape(-1) / fine.fx).astype(np.float32))
     light = light.reshape(camera.height, SUPER, camera.width, SUPER, 3)
     one = light[:, half, :, half]
-    mean = np.minimum(light, np.float32(4.0)).mean(axis=(1, 3))
+    mean = sum(np.minimum(light[:, i, :, j], np.float32(4.0)) for i in range(SUPER)
+               for j in range(SUPER)) * np.float32(1.0 / SUPER ** 2)
     return View(np.where(plain[..., None], one, mean),
                 np.ascontiguousarray(visible.nearness[half::SUPER, half::SUPER]),
                 np.ascontiguousarray(visible.label[half::SUPER, half::SUPER]))
@@ -101,15 +102,18 @@ def _shade_things(palette: Palette, lighting: Lighting, camera: Intrinsics, visi
     y = (at // camera.width + 0.5).astype(np.float32)
     w = _weights(visible.corners, number, x, y)
     normal = _blend(soup.normal, number, w)
-    normal /= np.maximum(np.sqrt((normal ** 2).sum(axis=1, keepdims=True)), 1e-6)
-    away = (normal * ray).sum(axis=1, keepdims=True) > 0
-    normal = np.where(away, -normal, normal)
+    normal /= np.maximum(np.sqrt(_dot(normal, normal)), 1e-6)[:, None]
+    normal = np.where(_dot(normal, ray)[:, None] > 0, -normal, normal)
     place = _blend(soup.position.astype(np.float32), number, w)
     depth = 1.0 / np.maximum(visible.nearness.reshape(-1)[at], 1e-5)
     surface = Surface(place, _blend(soup.local, number, w), normal, soup.color[number],
                       soup.key[number], depth * spread)
     paint = paint_surface(surface, soup.material[number], palette)
     return lighting.leave_thing(place, normal, ray, paint, depth)
+
+
+def _dot(a: F32, b: F32) -> F32:
+    return a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2]
 
 
 def _weights(corners: NDArray[np.float64], number: NDArray[np.int64], x: F32, y: F32) -> F32:

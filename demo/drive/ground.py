@@ -106,7 +106,10 @@ def _paint_road(street: Street, tex: GroundTextures, s: F32, z: F32, fp: F32) ->
     blotch = tex.blotch.value(s, z, fp)
     broad = tex.broad.value(s, z, fp)
     vein = tex.vein.value(s, z, fp)
-    tone = 0.105 * (0.62 + 0.42 * grain + 0.34 * blotch + 0.42 * (broad - 0.5))
+    run = tex.blotch.value(s * 1.7, z * 0.11, fp)
+    speck = tex.grain.value(s * 0.37, z * 0.37, fp)
+    tone = 0.104 * (0.30 + 0.50 * grain + 0.42 * blotch + 0.42 * (broad - 0.5) + 0.30 * run
+                    + 0.22 * speck)
     lane = np.abs(np.abs(s) - LANE / 2)
     tone *= 1.0 + 0.07 * np.exp(-((lane - 0.8) / 0.35) ** 2) - 0.08 * np.exp(-(lane / 0.3) ** 2)
     parked = np.abs(s) > LANE
@@ -140,7 +143,7 @@ def _patches(street: Street, s: F32, z: F32, fp: F32) -> F32:
     """Return a factor for the repaired rectangles and the tar along their edges."""
     factor = np.ones_like(s)
     salt = np.int64(street.seed)
-    for scale, share in ((6.0, 0.45), (2.7, 0.25)):
+    for scale, share in ((7.0, 0.16), (2.7, 0.10)):
         i, j = np.floor(s / (scale * 0.55)), np.floor(z / scale)
         h = hashed(i, j, np.full(i.shape, salt + int(scale * 10)))
         u = s / (scale * 0.55) - i - 0.5

@@ -64,14 +64,15 @@ class Lighting:
         across = np.abs(place[:, 0] - self.street.shift(place[:, 2]))
         canyon = 1.0 - 0.35 * (smoothstep(2.0, self.street.front + 1.0, across) *
                                smoothstep(14.0, 0.0, place[:, 1]))
-        ambient = 0.95 * (0.62 + 0.38 * normal[:, 1]) * open_sky * canyon
+        ambient = 0.95 * (0.56 + 0.44 * normal[:, 1]) * open_sky * canyon
         energy = ambient[:, None] * SKY_TINT
-        energy += (0.05 - 0.05 * normal[:, 1])[:, None] * BOUNCE_TINT
+        energy += (0.045 - 0.045 * normal[:, 1])[:, None] * BOUNCE_TINT
         if self.shadow is not None:
             sun = self.street.sun_direction
             facing = normal[:, 0] * sun[0] + normal[:, 1] * sun[1] + normal[:, 2] * sun[2]
             at = np.flatnonzero(facing > 0)
-            share = lit_share(self.shadow, sun, place[at, 0], place[at, 1], place[at, 2])
+            spot = place[at] + np.float32(0.16) * normal[at]
+            share = lit_share(self.shadow, sun, spot[:, 0], spot[:, 1], spot[:, 2])
             energy[at] += (self.street.sun * facing[at] * share)[:, None] * SUN_TINT
         return energy.astype(np.float32)
 
@@ -85,15 +86,14 @@ class Lighting:
 
     def _veil(self, light: F32, depth: F32) -> F32:
         """Return light behind the haze of the air between."""
-        haze = (1.0 - np.exp(-np.maximum(depth - 8.0, 0.0) / 420.0))[:, None]
+        haze = (1.0 - np.exp(-np.maximum(depth - 8.0, 0.0) / 900.0))[:, None]
         return light + (HAZE * np.float32(0.85) - light) * haze
 
 
 def build_lighting(street: Street, noise: GroundTextures, soup: Soup, pose: Pose) -> Lighting:
     """Return the light around a camera's pose among all triangles of the scene."""
     area = (pose.x - 22.0, pose.z - 3.0, 44.0, 80.0)
-    y = soup.position[..., 1].min(axis=1)
-    z = soup.position[..., 2].min(axis=1)
+    y, z = (np.minimum.reduce([soup.position[:, i, k] for i in range(3)]) for k in (1, 2))
     low = np.flatnonzero((y < 3.0) & (soup.label != Label.BUILDING) & (z < pose.z + 60.0))
     hidden = closeness(soup.position[low], *area)
     shadow = None

@@ -91,7 +91,7 @@ def _facade(surface: Surface, palette: Palette) -> Paint:
     mottle = noise.blotch.value(along, up, surface.footprint)
     streak = noise.blotch.value(along * 2.5, up * 0.16, surface.footprint)
     wall = surface.color * (0.80 + 0.22 * mottle + 0.16 * streak)[:, None]
-    wall *= (0.9 + 0.2 * noise.grain.value(along * 2, up * 2, surface.footprint))[:, None]
+    wall *= (0.95 + 0.1 * noise.grain.value(along * 2, up * 2, surface.footprint))[:, None]
     wall *= (1.0 - 0.25 * np.exp(-up / 0.7) * (0.5 + streak))[:, None]
     brick = style == 1
     if brick.any():
@@ -136,19 +136,20 @@ def _cloth(surface: Surface, palette: Palette) -> Paint:
     x, y, z = surface.local[:, 0], surface.local[:, 1], surface.local[:, 2]
     fold = palette.noise.blotch.value((x + z) * 6 + surface.key * 9, y * 2.6, surface.footprint)
     weave = palette.noise.grain.value((x + z) * 4, y * 4, surface.footprint)
-    return Paint.plain(surface.color * (0.5 + 0.75 * fold + 0.25 * weave)[:, None])
+    return Paint.plain(surface.color * (0.25 + 1.1 * fold + 0.3 * weave)[:, None])
 
 
 def _fur(surface: Surface, palette: Palette) -> Paint:
     x, y, z = surface.local[:, 0], surface.local[:, 1], surface.local[:, 2]
     hair = palette.noise.grain.value(z * 1.5, (y + x) * 5, surface.footprint)
-    tone = 0.65 + 0.6 * hair
+    patch = palette.noise.blotch.value(z * 2.2, (y + x) * 2.2, surface.footprint)
+    tone = 0.35 + 0.75 * hair + 0.45 * patch
     color = surface.color * tone[:, None]
     cow = np.abs(surface.key - 0.25) < 0.05
-    spots = palette.noise.blotch.value(z * 3.1 + 2.0, (y + x) * 3.1, surface.footprint)
+    spots = palette.noise.broad.value(z * 19.0 + 2.0, (y + x) * 19.0, 4 * surface.footprint)
     color = np.where((cow & (spots > 0.5))[:, None], color * 0.09, color)
-    under = smoothstep(0.35, -0.9, surface.normal[:, 1]) * ~cow
-    return Paint.plain(color * (1.0 + 0.5 * under)[:, None])
+    under = smoothstep(-0.35, -0.9, surface.normal[:, 1]) * ~cow
+    return Paint.plain(color * (1.0 + 1.1 * under)[:, None])
 
 
 def _wood(surface: Surface, palette: Palette) -> Paint:

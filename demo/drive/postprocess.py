@@ -48,6 +48,7 @@ def motion_blur(light: F32, nearness: F32, camera: Intrinsics, pose: Pose, after
 def tone(light: F32) -> F32:
     """Return display values 0..1 of linear light 0..: a shoulder, then the sRGB curve."""
     x = np.clip(light, 0, None)
+    x = x * (x + 0.035) / (x + 0.055)
     x = np.where(x < 0.55, x, 0.55 + 0.45 * (1 - np.exp(-(x - 0.55) / 0.45)))
     return np.where(x < 0.0031308, 12.92 * x, 1.055 * np.power(np.maximum(x, 1e-6), 1 / 2.4) - 0.055)
 
@@ -65,7 +66,7 @@ def develop(view: View, camera: Intrinsics, pose: Pose, after: Pose, seed: int, 
     v = (np.arange(camera.height) + 0.5 - camera.cy) / camera.cx
     fall = 1.0 - 0.26 * (u[None, :] ** 2 + v[:, None] ** 2)
     drift = EXPOSURE * (1.0 + 0.035 * math.sin(0.21 * number + seed))
-    light = light * (drift * fall)[..., None] * np.array([0.93, 1.03, 0.93])
+    light = light * (drift * fall)[..., None] * np.array([0.90, 1.06, 0.92])
     grain = rng.standard_normal(light.shape) * np.sqrt(0.000012 + 0.00035 * np.clip(light, 0, 1))
     shade = tone((light + grain).astype(np.float32)) * 255.0
     return np.clip(shade + rng.uniform(0.0, 1.0, shade.shape), 0, 255).astype(np.uint8)

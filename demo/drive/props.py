@@ -28,15 +28,22 @@ from .soup import Soup, merge
 from .street import KERB_HEIGHT, Lot, Street
 
 
+HORIZON = 260.0
+
+
 @dataclass(frozen=True)
 class Prop:
-    """Hold one fixed thing with a coarse copy for `switch` metres and more ahead."""
+    """Hold one fixed thing with a coarse copy for `switch` metres and more ahead.
+
+    Big things are seen from `reach` metres, where that is more than all are.
+    """
 
     near: Soup
     far: Soup
     start: float
     end: float
     switch: float = 35.0
+    reach: float = 0.0
 
 
 def _single(soup: Soup, z: float, reach: float = 3.0) -> Prop:
@@ -54,7 +61,7 @@ def furnish(street: Street, rng: np.random.Generator) -> list[Prop]:
     props += _parked(street, rng)
     end = street.length
     row = build_row(rng, 1, 0.0, -45.0, 45.0).placed(z=end + 14, yaw=-math.pi / 2)
-    props.append(Prop(row, row, end, end + 30))
+    props.append(Prop(row, row, end, end + 30, reach=HORIZON))
     return props
 
 
@@ -71,7 +78,7 @@ def _lot(street: Street, lot: Lot, rng: np.random.Generator) -> list[Prop]:
     length = lot.end - lot.start
     if lot.kind == 'houses':
         row = build_row(rng, side, front, lot.start, lot.end)
-        return [Prop(row, row, lot.start, lot.end)]
+        return [Prop(row, row, lot.start, lot.end, reach=HORIZON)]
     fence = rng.random()
     tone = float(rng.uniform(0.1, 0.35))
     if fence < 0.4 or lot.kind == 'garden':
@@ -93,7 +100,7 @@ def _lot(street: Street, lot: Lot, rng: np.random.Generator) -> list[Prop]:
         z += float(rng.uniform(3.0, 7.0))
     back = front + (14.0 if lot.kind == 'garden' else 30.0)
     row = build_row(rng, side, back, lot.start, lot.end)
-    props.append(Prop(row, row, lot.start, lot.end))
+    props.append(Prop(row, row, lot.start, lot.end, reach=HORIZON))
     return props
 
 

@@ -22,7 +22,7 @@ from .soup import Soup, merge
 from .street import KERB_HEIGHT, LANE, Street, plan_street
 
 SPEED = 8.0
-VIEW = 130.0
+VIEW = 110.0
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,16 @@ class Mover:
     end: float = 1e9
     drop: float = 0.0
 
-    def at(self, time: float) -> Soup | None:
-        """Return the shape in street coordinates, or nothing before and after its time."""
+    def at(self, time: float, low: float, high: float) -> Soup | None:
+        """Return the shape in street coordinates, or nothing outside its time or low..high."""
         if not self.start <= time <= self.end:
             return None
         age = time - max(self.start, 0.0)
         fall = max(0.0, self.drop * (1.0 - (age / 0.45) ** 2)) if self.drop else 0.0
         z = self.z + self.speed_z * (min(age, 0.6) * (1 - 0.5 * min(age, 0.6) / 0.6)
                                      if self.drop else time if self.start < 0 else age)
+        if not low < z < high:
+            return None
         x = self.x + self.speed_x * age
         return self.build(time).placed(x, self.y + fall, z, yaw=self.yaw,
                                        pitch=0.5 * fall / max(self.drop, 1e-6))
@@ -85,10 +87,10 @@ class Scene:
         near = SPEED * time
         soups = []
         for prop in self.props:
-            if prop.end > near - 12 and prop.start < near + VIEW:
+            if near - 12 < prop.end and prop.start < near + max(VIEW, prop.reach):
                 soups.append(prop.near if prop.start < near + prop.switch else prop.far)
         for mover in self.movers:
-            soup = mover.at(time)
+            soup = mover.at(time, near - 8.0, near + 95.0)
             if soup is not None:
                 soups.append(self.bend(soup))
         return merge(soups)
@@ -112,7 +114,7 @@ def build_scene(seed: int, *, unknown: bool = True, story: bool = False) -> Scen
     bare = Scene(street, (), (), (), 1.3, 0.0, 0.0)
     props = tuple(
         Prop(bare.bend(p.near), bare.bend(p.far) if p.far is not p.near else bare.bend(p.near),
-             p.start, p.end, p.switch) for p in furnish(street, generator(seed, 3)))
+             p.start, p.end, p.switch, p.reach) for p in furnish(street, generator(seed, 3)))
     movers = _traffic(street, rng, story) + _walkers(street, rng)
     swerves: list[tuple[float, float]] = []
     if story:

@@ -33,16 +33,16 @@ def sky_color(street: Street, noise: GroundTextures, x: F32, y: F32, z: F32) -> 
     sun = np.array(street.sun_direction, np.float32)
     toward = (x * sun[0] + y * sun[1] + z * sun[2]) / length
     halo = np.clip(toward, 0, 1) ** 24 * (0.25 + street.sun)
-    return 1.15 * color + halo[:, None] * np.array([0.6, 0.58, 0.52], np.float32)
+    return 1.75 * color + halo[:, None] * np.array([0.6, 0.58, 0.52], np.float32)
 
 
 def mirrored(street: Street, noise: GroundTextures, x: F32, y: F32, z: F32) -> F32:
     """Return linear light (N, 3) that a mirror sees: sky above the roofs, houses, road."""
-    sky = sky_color(street, noise, x, np.maximum(y, 0.02), z)
+    sky = 0.5 * sky_color(street, noise, x, np.maximum(y, 0.02), z)
     wobble = noise.blotch.value(np.arctan2(x, z) * 3, y * 0.5, np.full_like(x, 0.03))
     roof = 0.18 + 0.42 * np.abs(x) / (np.abs(x) + np.abs(z) + 1e-6) + 0.3 * (wobble - 0.5)
     above = smoothstep(-0.04, 0.04, y - roof)[:, None]
-    house = (0.06 + 0.10 * wobble)[:, None] * np.array([1.0, 0.97, 0.92], np.float32)
+    house = (0.015 + 0.10 * wobble * wobble)[:, None] * np.array([1.0, 0.97, 0.92], np.float32)
     road = np.array([0.085, 0.087, 0.085], np.float32)
     low = np.where((y < 0)[:, None], road, house)
     return low + (sky - low) * above

@@ -20,6 +20,8 @@ from .street import Street
 F64 = NDArray[np.float64]
 NEAR = 0.35
 SUPER = 2
+CLOSED = np.zeros(256, bool)
+CLOSED[[Material.CAR, Material.CLOTH, Material.COACH, Material.FUR]] = True
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ def project(soup: Soup, camera: Intrinsics, pose: Pose) -> tuple[Soup, F64]:
     where = to_camera(soup.position, pose)
     depth = where[..., 2]
     limit = 1.08 * depth * (camera.width / 2 / camera.fx) + 0.1
-    aside = (where[..., 0] > limit).all(axis=1) | (where[..., 0] < -limit).all(axis=1)
-    seen = np.flatnonzero((depth > NEAR).any(axis=1) & ~aside)
+    x = where[..., 0]
+    seen = np.flatnonzero(_any(depth > NEAR) & _any(x < limit) & _any(x > -limit)
+                          & ~_turned_away(soup, pose))
     soup = _clip(soup.take(seen), depth[seen])
     where = to_camera(soup.position, pose)
     near = 1.0 / np.maximum(where[..., 2], NEAR * 0.999)
@@ -75,10 +78,27 @@ def project(soup: Soup, camera: Intrinsics, pose: Pose) -> tuple[Soup, F64]:
     return soup, np.stack([x, y, near], axis=-1)
 
 
+def _any(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return whether any of three columns holds; much faster than numpy's any over an axis."""
+    return flags[:, 0] | flags[:, 1] | flags[:, 2]
+
+
+def _turned_away(soup: Soup, pose: Pose) -> NDArray[np.bool_]:
+    """Return which triangles of closed bodies show the camera their inside only."""
+    away = np.zeros(soup.count, bool)
+    at = np.flatnonzero(CLOSED[soup.material])
+    p, n = soup.position[at], soup.normal[at]
+    inner = ((p[..., 0] - pose.x) * n[..., 0] + (p[..., 1] - pose.y) * n[..., 1] +
+             (p[..., 2] - pose.z) * n[..., 2])
+    far = np.abs(p[:, 0, 2] - pose.z) * 0.2 + 0.2
+    away[at] = ~_any(inner < far[:, None])
+    return away
+
+
 def _clip(soup: Soup, depth: F64) -> Soup:
     """Return the soup cut at NEAR metres before the camera; `depth` (T, 3) of the corners."""
     inside = depth > NEAR
-    count = inside.sum(axis=1)
+    count = inside[:, 0].astype(np.int64) + inside[:, 1] + inside[:, 2]
     parts = [soup.take(np.flatnonzero(count == 3))]
     for number in (1, 2):
         for corner in range(3):
@@ -117,5 +137,8 @@ def plain_pixels(visible: Visible) -> NDArray[np.bool_]:
     rows, columns = index.shape
     blocks = (rows // SUPER, SUPER, columns // SUPER, SUPER)
     code, near = code.reshape(blocks), visible.nearness.reshape(blocks)
-    same = (code.min(axis=(1, 3)) == code.max(axis=(1, 3)))
-    return same & (near.min(axis=(1, 3)) >= 0.96 * near.max(axis=(1, 3)))
+    samples = [(i, j) for i in range(SUPER) for j in range(SUPER)]
+    first = code[:, 0, :, 0]
+    same = np.logical_and.reduce([code[:, i, :, j] == first for i, j in samples])
+    low = np.minimum.reduce([near[:, i, :, j] for i, j in samples])
+    return same & (low >= 0.96 * np.maximum.reduce([near[:, i, :, j] for i, j in samples]))

@@ -73,7 +73,7 @@ def build_tram(rng: np.random.Generator) -> Soup:
 
 def build_truck(rng: np.random.Generator) -> Soup:
     """Return a lorry with a box body."""
-    tone = rng.uniform(0.05, 0.5, 3)
+    tone = rng.uniform(0.05, 0.45) * (0.55 + 0.45 * rng.random(3))
     cab: Color = (float(tone[0]), float(tone[1]), float(tone[2]))
     white = float(rng.uniform(0.35, 0.55))
     box_color: Color = (white, white, white * 0.97)

@@ -25,7 +25,7 @@ def hoop(center: Point, radius: float, thick: float, label: int, color: Color = 
 
 def build_bicycle(rng: np.random.Generator, phase: float, *, ridden: bool) -> Soup:
     """Return a bicycle, and its rider if `ridden`."""
-    tone = rng.uniform(0.02, 0.25, 3)
+    tone = rng.uniform(0.02, 0.2) * (0.3 + 0.7 * rng.random(3))
     color: Color = (float(tone[0]), float(tone[1]), float(tone[2]))
     who = Label.BICYCLE
     crank, head, saddle = (0.0, 0.3, 0.22), (0.0, 0.85, 0.62), (0.0, 0.88, 0.0)

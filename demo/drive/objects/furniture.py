@@ -32,7 +32,7 @@ def build_sign(kind: int, *, high: float = 2.3) -> Soup:
                 Label.POLE, Material.METAL, sides=7)
     r = 0.34 if kind % 6 != 5 else 0.45
     count = {0: 24, 1: 24, 2: 3, 3: 4, 4: 8, 5: 4}[kind % 6]
-    turn = {2: 0.25, 3: 0.125, 4: 1 / 16, 5: 0.125}.get(kind % 6, 0.0)
+    turn = {2: 0.75, 3: 0.125, 4: 1 / 16, 5: 0.125}.get(kind % 6, 0.0)
     grow = {2: 1.3, 3: 1.32, 5: 1.3}.get(kind % 6, 1.0)
     angle = (np.arange(count) / count + turn) * 2 * np.pi
     rim = np.round(np.stack([np.cos(angle), np.sin(angle)], axis=1) * r * grow, 6)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..labels import Label
-from ..shapes import bare, box, quad
+from ..shapes import bare, box, quad, tube
 from ..soup import Color, Material, Soup, merge
 
 PLASTER: tuple[Color, ...] = (
@@ -51,7 +51,7 @@ def build_house(rng: np.random.Generator, side: int, front: float, start: float,
     soups = []
     for i, ((xa, za), (xb, zb)) in enumerate(walls):
         run = width if i == 0 else depth
-        code = style + (0 if i == 0 else 10)
+        code = style + (10 if i and rng.random() < 0.6 else 0)
         local = [(0.0, 0.0, code), (0.0, height / storey, code),
                  (run / bay, height / storey, code), (run / bay, 0.0, code)]
         soups.append(quad([(xa, 0, za), (xa, height, za), (xb, height, zb), (xb, 0, zb)], color,
@@ -69,6 +69,9 @@ def build_house(rng: np.random.Generator, side: int, front: float, start: float,
         soups.append(_roof(rng, side, out, start, end, height, depth))
     else:
         soups.append(_ledge(side, front, 0.02, start, end, height, height + 0.5, color))
+    soups.append(_drain(side, front, end, height))
+    if rng.random() < 0.4:
+        soups.append(_awning(rng, side, front, start, bay))
     if style in (2, 3) and rng.random() < 0.5:
         soups += _balconies(rng, side, front, start, bay, width, storey, floors, trim)
     return merge(soups)
@@ -78,6 +81,24 @@ def _ledge(side: int, front: float, reach: float, start: float, end: float, low:
            high: float, color: Color) -> Soup:
     xa, xb = sorted((side * (front - reach), side * (front + 0.1)))
     return box((xa, low, start), (xb, high, end), color, Label.BUILDING, Material.STONE)
+
+
+def _drain(side: int, front: float, end: float, height: float) -> Soup:
+    x = side * (front - 0.07)
+    return tube([(x, 0.0, end - 0.15), (x, height, end - 0.15)], [0.06, 0.06], (0.1, 0.1, 0.095),
+                Label.BUILDING, Material.METAL, sides=6)
+
+
+def _awning(rng: np.random.Generator, side: int, front: float, start: float, bay: float) -> Soup:
+    tone = rng.uniform(0.05, 0.4) * (0.3 + 0.7 * rng.random(3))
+    color: Color = (float(tone[0]), float(tone[1]), float(tone[2]))
+    z0, z1 = start + 0.1, start + 2 * bay - 0.1
+    xo, xi = side * (front - 1.3), side * front
+    top = quad([(xo, 2.45, z0), (xi, 3.0, z0), (xi, 3.0, z1), (xo, 2.45, z1)], color,
+               Label.BUILDING, Material.CLOTH)
+    valance = quad([(xo, 2.45, z0), (xo, 2.25, z0), (xo, 2.25, z1), (xo, 2.45, z1)], color,
+                   Label.BUILDING, Material.CLOTH)
+    return merge([top, valance])
 
 
 def _roof(rng: np.random.Generator, side: int, out: float, start: float, end: float,

@@ -29,10 +29,10 @@ def leaf_cloud(rng: np.random.Generator, centers: np.ndarray, radii: np.ndarray,
     low, high = place[:, 1].min(), place[:, 1].max()
     middle = (centers * radii[:, None]).sum(axis=0) / radii.sum()
     outward = unit(0.6 * direction + 0.8 * unit(place - middle))
-    normal = unit(outward + 0.45 * rng.standard_normal((count, 3)))
+    normal = unit(outward + 0.6 * rng.standard_normal((count, 3)))
     inner = np.clip((depth - 0.55) / 0.45, 0, 1)
     height = (place[:, 1] - low) / max(high - low, 0.1)
-    shade = 0.30 + 0.42 * inner + 0.28 * height
+    shade = (0.16 + 0.84 * inner) * (0.45 + 0.75 * height)
     tint = np.asarray(color) * (0.75 + 0.5 * rng.random((count, 1)))
     tint[:, 0] *= 0.85 + 0.4 * rng.random(count)
     soup = bare(position, np.repeat(normal[:, None], 3, axis=1), color, Label.VEGETATION,
@@ -64,8 +64,8 @@ def build_tree(rng: np.random.Generator, height: float, detail: float = 1.0) -> 
         soups.append(tube([(top[0] / 2, stem * (0.9 + 0.08 * i), top[2] / 2),
                            (float(tip[0]), float(tip[1]), float(tip[2]))],
                           [girth * 0.5, 0.02], bark, Label.VEGETATION, Material.BARK, sides=5))
-    leaves = int(420 * height * detail)
-    size = 0.034 * height ** 0.5 / detail ** 0.5
+    leaves = int(800 * height * detail)
+    size = 0.026 * height ** 0.5 / detail ** 0.5
     soups.append(leaf_cloud(rng, centers, radii, leaves, size, color, stem * 0.75))
     return merge(soups)
 

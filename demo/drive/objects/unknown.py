@@ -70,8 +70,8 @@ def build_boxes(rng: np.random.Generator) -> Soup:
 def build_animal(rng: np.random.Generator, phase: float = 0.0, kind: int = 0) -> Soup:
     """Return a deer (0), cow (1), wild boar (2) or dog (3) that faces +z, legs at `phase`."""
     tall, long, fat, color = (
-        (1.0, 1.25, 0.21, (0.17, 0.09, 0.045)), (1.35, 1.9, 0.38, (0.3, 0.27, 0.24)),
-        (0.75, 1.15, 0.26, (0.035, 0.028, 0.022)), (0.62, 0.8, 0.13, (0.26, 0.15, 0.06)))[kind]
+        (1.0, 1.2, 0.225, (0.10, 0.062, 0.036)), (1.35, 1.9, 0.38, (0.3, 0.27, 0.24)),
+        (0.75, 1.15, 0.26, (0.035, 0.028, 0.022)), (0.62, 0.8, 0.13, (0.14, 0.09, 0.045)))[kind]
     tone: Color = (color[0], color[1], color[2])
     half = long / 2
     belly = tall - fat
@@ -86,9 +86,14 @@ def build_animal(rng: np.random.Generator, phase: float = 0.0, kind: int = 0) ->
     soups.append(tube([neck, head], [fat * 0.62, fat * 0.34], tone, WHO, Material.FUR,
                       key=kind / 4))
     size = (0.16, 0.28, 0.24, 0.14)[kind]
+    for sign in (-1, 1):
+        soups.append(ellipsoid((sign * size * 0.45, head[1] + size * 0.12, head[2] + size * 0.35),
+                               (0.02, 0.03, 0.03), (0.004, 0.004, 0.004), WHO, rings=4, sides=6))
     nose = (0.0, head[1] - size * 0.5, head[2] + size * 1.5)
     soups.append(tube([(0, head[1] + 0.03, head[2] - size * 0.4), head, nose],
                       [size * 0.5, size * 0.62, size * 0.32], tone, WHO, Material.FUR, key=kind / 4))
+    soups.append(ellipsoid(nose, (size * 0.33, size * 0.3, size * 0.28), (0.015, 0.012, 0.012), WHO,
+                           rings=5, sides=8))
     for sign in (-1, 1):
         soups.append(ellipsoid((sign * size * 0.8, head[1] + size * 0.5, head[2] - size * 0.2),
                                (size * 0.5, size * 0.28, size * 0.14), tone, WHO, rings=4, sides=6))
@@ -99,7 +104,7 @@ def build_animal(rng: np.random.Generator, phase: float = 0.0, kind: int = 0) ->
             hip = (sign * fat * 0.5, belly - 0.05, end)
             knee = (hip[0], belly * 0.48, end + swing * belly * 0.45)
             hoof = (hip[0], 0.02 + 0.1 * max(0.0, swing), end + swing * belly * 0.85)
-            soups.append(tube([hip, knee, hoof], [fat * 0.42, fat * 0.2, fat * 0.15], tone, WHO,
+            soups.append(tube([hip, knee, hoof], [fat * 0.6, fat * 0.22, fat * 0.15], tone, WHO,
                               Material.FUR, key=kind / 4, sides=7))
     soups.append(tube([(0, belly + fat * 0.4, -half), (0, belly * 0.7, -half * 1.15)],
                       [0.04, 0.02], tone, WHO, sides=5))
