@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = Path(__file__).resolve().parent.parent
 
@@ -44,13 +45,14 @@ ARGUMENTS = (
      'Camera driver to start: none, usb_cam or v4l2_camera; it publishes image_raw and '
      'camera_info in the namespace'),
 )
+BOOLEANS = ['true', 'false', 'True', 'False']
 CHOICES = {
     'image_transport': ['', 'raw', 'compressed'],
     'backend': ['', 'auto', 'onnxruntime'],
-    'autostart': ['', 'true', 'false'],
-    'use_sim_time': ['', 'true', 'false'],
-    'use_respawn': ['true', 'false'],
-    'rviz': ['true', 'false'],
+    'autostart': ['', *BOOLEANS],
+    'use_sim_time': ['', *BOOLEANS],
+    'use_respawn': BOOLEANS,
+    'rviz': BOOLEANS,
     'camera': ['none', 'usb_cam', 'v4l2_camera'],
 }
 CAMERA_EXECUTABLES = {'usb_cam': 'usb_cam_node_exe', 'v4l2_camera': 'v4l2_camera_node'}
@@ -58,7 +60,7 @@ PICTURES = ('overlay', 'anomaly_color', 'open_set_mask', 'color_label')
 
 # Large best-effort images need a large shared-memory segment: docs/transport.md.
 TRANSPORT_PROFILE = str(SHARE / 'config' / 'fastdds_shm.xml')
-TRANSPORT_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+NEW_VARIABLE, OLD_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
 OTHER_TRANSPORT_CHOICE = 'FASTDDS_BUILTIN_TRANSPORTS'
 
 
@@ -73,12 +75,20 @@ def generate_launch_description() -> LaunchDescription:
     ])
 
 
+def is_true(value: str) -> bool:
+    """Read a boolean argument."""
+    return value.lower() == 'true'
+
+
 def choose_transport(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Let Fast DDS use the profile of this package, unless the user chose a transport."""
     if any(context.environment.get(name)
-           for name in (*TRANSPORT_VARIABLES, OTHER_TRANSPORT_CHOICE)):
+           for name in (NEW_VARIABLE, OLD_VARIABLE, OTHER_TRANSPORT_CHOICE)):
         return []
-    return [SetEnvironmentVariable(name, TRANSPORT_PROFILE) for name in TRANSPORT_VARIABLES]
+    variables = [NEW_VARIABLE]
+    if context.environment.get('ROS_DISTRO', '') in ('', 'humble', 'iron', 'jazzy'):
+        variables.append(OLD_VARIABLE)  # later distributions warn of it
+    return [SetEnvironmentVariable(name, TRANSPORT_PROFILE) for name in variables]
 
 
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -89,7 +99,7 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         nodes.append(Node(
             package=chosen['camera'], executable=CAMERA_EXECUTABLES[chosen['camera']],
             name='camera', namespace=chosen['namespace'], output='screen'))
-    if chosen['rviz'] == 'true':
+    if is_true(chosen['rviz']):
         nodes.append(rviz(chosen))
     return nodes
 
@@ -100,7 +110,7 @@ def perception_node(chosen: dict[str, str]) -> Node:
         name: ParameterValue(chosen[name], value_type=str)
         for name in ('model_path', 'backend', 'image_transport') if chosen[name]}
     overrides.update(
-        {name: chosen[name] == 'true' for name in ('autostart', 'use_sim_time') if chosen[name]})
+        {name: is_true(chosen[name]) for name in ('autostart', 'use_sim_time') if chosen[name]})
     return Node(
         package='hybrid_perception', executable='perception_node',
         name=chosen['name'], namespace=chosen['namespace'],
@@ -108,7 +118,7 @@ def perception_node(chosen: dict[str, str]) -> Node:
         remappings=[('image', chosen['image_topic']),
                     ('camera_info', chosen['camera_info_topic'])],
         ros_arguments=['--log-level', chosen['log_level']],
-        respawn=chosen['use_respawn'] == 'true', respawn_delay=2.0,
+        respawn=is_true(chosen['use_respawn']), respawn_delay=2.0,
         output='screen', emulate_tty=True)
 
 

@@ -70,8 +70,7 @@ def load_engine(parameters: NodeParameters, stop: threading.Event) -> Engine:
     for _ in range(parameters.warmup_iterations):
         if not stop.is_set():
             segmenter.warm_up()
-    logger.info('model %s on %s, anomaly threshold %.3f',
-                manifest.onnx_path, description['backend'], threshold)
+    logger.info('model %s, anomaly threshold %.3f', manifest.onnx_path, threshold)
     return Engine(manifest, segmenter, roi, parameters.output_size == 'network', description)
 
 

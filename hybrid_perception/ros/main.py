@@ -4,40 +4,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+import gc
 import os
 import signal
 import sys
 import threading
+from typing import NoReturn
 
 SPIN_TIMEOUT = 0.1
 """Seconds after which the executor looks for a signal."""
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM.
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the node until SIGINT or SIGTERM, then end the process.
 
-    Returns:
-        0 after a signal; 1 if the node could not start, or if it started by itself (autostart) and
-        its engine failed while running, so that launch's use_respawn decides what comes next.
+    Exit code: 0 after a signal; 1 if the node could not start, or if it started by itself
+    (autostart) and its engine failed while running, so that launch's use_respawn decides.
     """
     stop = threading.Event()
-    # Before the slow imports, so that a signal finds its handler from the start.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: _request_stop(stop, received))
+    # The imports take a while, and until they are done there is nothing to clean up.
+    on_signal(lambda: os._exit(0))
+    import hybrid_perception.ros.segmentation_node  # noqa: F401
+
+    on_signal(stop.set)
     code = _run(args, stop)
-    if any(thread.name in ('configure', 'inference') for thread in threading.enumerate()):
-        # A thread inside an engine cannot be ended; do not wait for it.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    # rclpy closes its DDS entities when they are collected; then the node has left the graph.
+    gc.collect()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not by return: a thread inside an engine cannot be ended, and unloading takes a while.
+    os._exit(code)
 
 
-def _request_stop(stop: threading.Event, number: int) -> None:
-    stop.set()
-    # A second signal ends the process the hard way.
-    signal.signal(number, signal.SIG_DFL)
+def on_signal(action: Callable[[], None]) -> None:
+    """Let SIGINT and SIGTERM do `action`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: action())
 
 
 def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
@@ -58,7 +61,8 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
     try:
         # Discovery, services and diagnostics are there before the long work of configure.
         executor.spin_once(timeout_sec=0.0)
-        node.autostart()
+        if not stop.is_set():
+            node.autostart()
         while not stop.is_set() and not (node.failed and node.parameters.autostart):
             executor.spin_once(timeout_sec=SPIN_TIMEOUT)
         return 1 if node.failed and not stop.is_set() else 0
@@ -70,4 +74,4 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -131,11 +131,12 @@ class Outputs:
                     msg_from_array(output.render(scene), header, output.encoding))
 
     def publish_timing(
-        self, *, processing: float, latency: float | None, cycle: float | None
+        self, watched: Set[str], *, processing: float, latency: float | None,
+        cycle: float | None,
     ) -> None:
-        """Publish the times of one frame, given in seconds; None is not published."""
+        """Publish what is watched of the times of one frame, in seconds; None where unknown."""
         for topic, value in zip(DEBUG, (processing, latency, cycle), strict=True):
-            if value is not None:
+            if topic in watched and value is not None:
                 self._publishers[topic].publish(Float64(data=1000.0 * value))
 
     def destroy(self) -> None:

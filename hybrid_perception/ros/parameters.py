@@ -14,7 +14,6 @@ from typing import Any, Union
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from hybrid_perception.backends.registry import BACKEND_NAMES
 from hybrid_perception.exceptions import ParameterError
 
 Value = Union[bool, int, float, str, 'list[float]']
@@ -88,7 +87,7 @@ TABLE: tuple[Entry, ...] = (
           'Manifest (.json), ONNX file beside its manifest, or directory with one manifest. '
           'Empty: the model shipped with the package'),
     Entry('backend', 'auto', 'Inference engine; auto takes the best one that works here',
-          choices=BACKEND_NAMES),
+          choices=('auto', 'onnxruntime')),
     Entry('num_threads', 0, 'CPU threads of the engine; 0: the engine decides', range=(0, 256)),
     Entry('warmup_iterations', 2, 'Inferences on a blank image before the node says it is ready',
           range=(0, 100)),

@@ -142,6 +142,7 @@ class SegmentationNode(LifecycleNode):
                 (CameraInfo, 'camera_info', self._worker.put_camera_info))]
         self._label_info.publish()
         self._label = 'active'
+        self.get_logger().info(f'active: segments the newest image of {self._topic}')
         return TransitionCallbackReturn.SUCCESS
 
     @reported

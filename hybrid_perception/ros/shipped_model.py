@@ -21,8 +21,8 @@ def shipped_model() -> Path:
         ModelError: there is none.
     """
     candidates = []
-    # A pip install into a venv that AMENT_PREFIX_PATH does not name is not found this way.
-    with suppress(PackageNotFoundError):
+    # AMENT_PREFIX_PATH does not name a venv that pip installed into, or is not set at all.
+    with suppress(PackageNotFoundError, OSError):
         candidates.append(Path(get_package_share_directory(PACKAGE)) / 'models')
     here = Path(__file__).resolve().parents
     candidates += [here[2] / 'models', here[5] / 'share' / PACKAGE / 'models']

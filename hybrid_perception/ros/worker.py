@@ -146,7 +146,8 @@ class Worker:
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
         processing, latency = time.monotonic() - start, self._age(message)
         cycle = self._statistics.complete(processing=processing, latency=latency)
-        self._outputs.publish_timing(processing=processing, latency=latency, cycle=cycle)
+        self._outputs.publish_timing(
+            watched, processing=processing, latency=latency, cycle=cycle)
 
     def _camera_info_of(
         self, scene: Scene, message: Image | CompressedImage, image: tuple[int, int]

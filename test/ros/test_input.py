@@ -1,0 +1,211 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What cameras send: every transport, and every way to be wrong."""
+
+from __future__ import annotations
+
+import time
+
+import cv2
+import numpy as np
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage, Image
+
+
+def closed_set(rgb: np.ndarray) -> np.ndarray:
+    """Return the label that the tiny model gives to a picture, at its own size."""
+    small = cv2.resize(rgb, (64, 32), interpolation=cv2.INTER_AREA)
+    return np.argmax(small, axis=2)
+
+
+def same_label(robot, message, rgb) -> None:
+    label = robot.pixels(message)
+    small = cv2.resize(label, (64, 32), interpolation=cv2.INTER_NEAREST_EXACT)
+    assert np.mean(small == closed_set(rgb)) > 0.9
+
+
+def test_raw_images_with_and_without_padded_rows(make_robot, picture):
+    robot = make_robot().start('label')
+    channels = {'rgb8': picture, 'bgr8': picture[..., ::-1],
+                'rgba8': np.dstack([picture, np.full(picture.shape[:2], 9, np.uint8)])}
+    for encoding, padding in (('rgb8', 0), ('rgb8', 32), ('bgr8', 0), ('bgr8', 7), ('rgba8', 0)):
+        robot.received['label'].clear()
+        robot.send(robot.image(np.ascontiguousarray(channels[encoding]), encoding, padding))
+        label, = robot.received['label']
+        same_label(robot, label, picture)
+        assert (label.width, label.step) == (96, 96)
+
+
+def test_compressed_images(make_robot, picture):
+    robot = make_robot(image_transport='compressed').start('label')
+    for suffix, declared in (('.jpg', 'jpeg'), ('.png', 'png'),
+                             ('.jpg', 'rgb8; jpeg compressed bgr8')):
+        robot.received['label'].clear()
+        _, encoded = cv2.imencode(suffix, picture[..., ::-1])
+        sent = robot.send(CompressedImage(format=declared, data=encoded.tobytes()))
+        message, = robot.received['label']
+        assert message.header == sent.header
+        same_label(robot, message, picture)
+
+
+def test_a_reliable_camera_is_heard_as_well(make_robot, picture):
+    robot = make_robot().start('label')
+    robot.camera = robot.probe.create_publisher(Image, 'image', QoSProfile(depth=1))
+    robot.spin_until(lambda: robot.camera.get_subscription_count() == 1
+                     and robot.node._inputs[0].get_publisher_count() == 2)
+    robot.send(robot.image(picture))
+    assert len(robot.received['label']) == 1
+
+
+def malformed(picture) -> dict[str, Image]:
+    flat = picture.tobytes()
+    images = {
+        'unknown encoding': Image(height=48, width=96, encoding='xyz17', step=288),
+        'no encoding': Image(height=48, width=96, encoding='', step=288),
+        'a float image': Image(height=48, width=96, encoding='32FC1', step=384),
+        'zero height': Image(height=0, width=96, encoding='rgb8', step=288),
+        'zero width': Image(height=48, width=0, encoding='rgb8', step=0),
+        'short buffer': Image(height=480, width=96, encoding='rgb8', step=288),
+        'step below a row': Image(height=48, width=96, encoding='rgb8', step=96),
+        'step of zero': Image(height=48, width=96, encoding='rgb8', step=0),
+        'sizes beyond memory': Image(
+            height=2**32 - 1, width=2**32 - 1, encoding='rgb8', step=2**32 - 1),
+    }
+    for message in images.values():
+        message.data.frombytes(flat)
+    images['no data'] = Image(height=48, width=96, encoding='rgb8', step=288)
+    return images
+
+
+def test_malformed_images_are_dropped_counted_and_named(make_robot, picture, monkeypatch):
+    monkeypatch.setattr('hybrid_perception.ros.worker.QUIET', 0.0)
+    robot = make_robot().start('label')
+    for count, (what, message) in enumerate(malformed(picture).items(), start=1):
+        robot.send(message)
+        assert (robot.counts.bad, robot.received['label']) == (count, []), what
+        facts = ('dropped a frame of /image', repr(message.encoding),
+                 f'{message.width}x{message.height}', f'step {message.step}',
+                 f'{len(message.data)} bytes')
+        robot.spin_until(lambda facts=facts: any(
+            all(fact in line for fact in facts) for line in robot.log))
+    robot.send(robot.image(picture))
+    assert len(robot.received['label']) == 1
+
+
+def test_malformed_compressed_images_are_dropped_counted_and_named(
+        make_robot, picture, monkeypatch):
+    monkeypatch.setattr('hybrid_perception.ros.worker.QUIET', 0.0)
+    robot = make_robot(image_transport='compressed').start('label')
+    jpeg = cv2.imencode('.jpg', picture)[1].tobytes()
+    corpus = [(b'', 'jpeg'), (b'no picture' * 50, 'jpeg'), (jpeg[:len(jpeg) // 2], 'jpeg'),
+              (b'x' * 100, '16UC1; compressedDepth png')]
+    for count, (data, declared) in enumerate(corpus, start=1):
+        robot.send(CompressedImage(format=declared, data=data))
+        assert (robot.counts.bad, robot.received['label']) == (count, [])
+        facts = ('/image/compressed', repr(declared), f'{len(data)} bytes')
+        robot.spin_until(lambda facts=facts: any(
+            all(fact in line for fact in facts) for line in robot.log))
+    robot.send(CompressedImage(format='jpeg', data=jpeg))
+    assert len(robot.received['label']) == 1
+
+
+def test_the_error_of_bad_frames_is_throttled_and_diagnostics_warn(make_robot, picture):
+    robot = make_robot().start('label')
+    for _ in range(5):
+        robot.send(malformed(picture)['unknown encoding'])
+    assert robot.counts.bad == 5
+    assert len([line for line in robot.log if 'dropped a frame' in line]) == 1
+    reports = robot.received['diagnostics']
+    robot.spin_until(lambda: any('bad frame' in report.status[0].message for report in reports))
+
+
+def test_a_change_of_resolution_is_followed_and_logged_once(make_robot, picture):
+    robot = make_robot().start('label')
+    robot.send(robot.image(picture))
+    larger = np.kron(picture, np.ones((2, 2, 1), np.uint8))
+    robot.send(robot.image(larger))
+    robot.send(robot.image(larger))
+    assert [message.width for message in robot.received['label']] == [96, 192, 192]
+    robot.spin(0.2)
+    changes = [line for line in robot.log if 'changed from 96x48 to 192x96' in line]
+    assert len(changes) == 1
+
+
+def test_a_region_outside_the_image_is_a_bad_frame_that_says_so(make_robot, picture):
+    robot = make_robot(roi__x_offset=200).start('label')
+    robot.send(robot.image(picture))
+    robot.spin_until(lambda: any('region of interest' in line for line in robot.log))
+    assert (robot.counts.bad, robot.node.failed) == (1, False)
+
+
+def test_outside_the_region_nothing_is_said(make_robot, picture):
+    robot = make_robot(roi__x_offset=32, roi__width=64).start('label', 'anomaly_score',
+                                                              'open_set_mask')
+    robot.send(robot.image(picture))
+    label, score, mask = (robot.pixels(robot.received[topic][0])
+                          for topic in ('label', 'anomaly_score', 'open_set_mask'))
+    assert np.all(label[:, :32] == 255)
+    assert np.all(np.isnan(score[:, :32]))
+    assert not mask[:, :32].any()
+    assert np.all(label[:, 32:] < 3)
+
+
+def slow_down(robot, monkeypatch, seconds: float) -> None:
+    segmenter = robot.node._engine.segmenter
+    segment = segmenter.segment
+    monkeypatch.setattr(
+        segmenter, 'segment', lambda rgb: (time.sleep(seconds), segment(rgb))[1])
+
+
+def test_overload_drops_and_counts_old_frames_and_uses_the_newest(
+        make_robot, picture, monkeypatch):
+    robot = make_robot().start('label')
+    slow_down(robot, monkeypatch, 0.15)
+    last = None
+    for _ in range(30):
+        last = robot.stamped(robot.image(picture))
+        robot.camera.publish(last)
+        robot.spin(0.05)
+    robot.spin_until(lambda: any(
+        message.header == last.header for message in robot.received['label']))
+    counts = robot.counts
+    assert counts.received >= 15
+    assert counts.overload >= 5
+    assert counts.processed + counts.overload == counts.received
+    assert len(robot.received['label']) == counts.processed
+    # No queue grows: a frame waits for at most the one in flight.
+    assert robot.node._statistics.median_latency < 0.6
+    values = {value.key: value.value for value in robot.status('input').values}
+    assert values['frames dropped, overload'] == str(robot.counts.overload)
+
+
+def test_frames_older_than_max_latency_are_dropped_and_counted(make_robot, picture):
+    robot = make_robot(max_latency=0.5).start('label')
+    old = robot.image(picture)
+    old.header.stamp = robot.probe.get_clock().now().to_msg()
+    old.header.stamp.sec -= 2
+    robot.send(old)
+    assert (robot.counts.late, robot.counts.processed) == (1, 0)
+    robot.send(robot.image(picture))
+    assert (robot.counts.late, robot.counts.processed) == (1, 1)
+
+
+def test_a_driver_that_sets_no_stamp_is_not_blamed_for_latency(make_robot, picture):
+    robot = make_robot(max_latency=0.5).start('label')
+    robot.camera.publish(robot.image(picture))
+    robot.spin_until(lambda: robot.counts.processed == 1)
+    assert robot.node._statistics.median_latency is None
+
+
+def test_a_bag_that_starts_anew_resets_the_statistics(make_robot, picture):
+    robot = make_robot().start('label')
+    for _ in range(3):
+        robot.send(robot.image(picture))
+    assert robot.node._statistics._processing.count == 3
+    again = robot.image(picture)
+    again.header.stamp.sec = 1000
+    robot.send(again)
+    assert robot.node._statistics._processing.count == 1
+    assert robot.counts.processed == 4
+    robot.spin(0.2)
+    assert len([line for line in robot.log if 'jumped back' in line]) == 1

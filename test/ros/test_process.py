@@ -1,0 +1,174 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The executable: signals at any moment, exit codes, what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import contextlib
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from rclpy.context import Context
+from rclpy.node import Node
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / 'scripts' / 'perception_node'
+
+SLOW = """
+import sys, time
+from hybrid_perception.ros import main, segmentation_node
+def load(parameters, stop):
+    print('loading', flush=True)
+    time.sleep(30)
+segmentation_node.load_engine = load
+sys.exit(main.main())
+"""
+
+
+class Process:
+    """The node's process and what it prints."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.log = log
+        environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONUNBUFFERED': '1'}
+        with log.open('w') as stream:
+            self.child = subprocess.Popen(
+                command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, text: str, timeout: float = 30.0) -> None:
+        end = time.monotonic() + timeout
+        while text not in self.output:
+            assert self.child.poll() is None, self.output
+            assert time.monotonic() < end, f'{text!r} is not in: {self.output}'
+            time.sleep(0.02)
+
+    def stop(self, number: int) -> tuple[int, float]:
+        """Send a signal; return exit code and seconds until the end."""
+        start = time.monotonic()
+        self.child.send_signal(number)
+        code = self.child.wait(timeout=20)
+        return code, time.monotonic() - start
+
+
+@pytest.fixture
+def run(tmp_path) -> Iterator:
+    """Run the executable, or a program that prepares it, with parameters."""
+    started: list[Process] = []
+
+    def start(*arguments: str, program: str = '', **parameters: object) -> Process:
+        command = [sys.executable, '-c', textwrap.dedent(program)] if program else [
+            sys.executable, str(SCRIPT)]
+        command += ['--ros-args', *arguments]
+        for name, value in parameters.items():
+            command += ['-p', f'{name}:={value}']
+        started.append(Process(command, tmp_path / f'log{len(started)}'))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.child.kill()
+        process.child.wait()
+
+
+class Onlooker:
+    """Another node, which sees who is there."""
+
+    def __init__(self) -> None:
+        self.context = Context()
+        self.context.init()
+        self.node = Node('onlooker', context=self.context)
+
+    def wait_for_node(self, there: bool, timeout: float = 5.0) -> None:
+        end = time.monotonic() + timeout
+        while ('perception' in self.node.get_node_names()) is not there:
+            assert time.monotonic() < end, self.node.get_node_names()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def onlooker() -> Iterator[Onlooker]:
+    """Look on from outside."""
+    other = Onlooker()
+    yield other
+    other.node.destroy_node()
+    other.context.try_shutdown()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_active_node_soon_and_cleanly(run, tiny_model, onlooker, number):
+    process = run(model_path=tiny_model)
+    process.wait_for('active')
+    onlooker.wait_for_node(True)
+    code, seconds = process.stop(number)
+    assert (code, seconds < 2.0) == (0, True), (code, seconds, process.output)
+    assert 'Traceback' not in process.output
+    # It said goodbye; a node that is killed stays in the graph for 20 s.
+    onlooker.wait_for_node(False)
+
+
+def test_a_signal_ends_a_long_configure(run):
+    process = run(program=SLOW)
+    process.wait_for('loading')
+    code, seconds = process.stop(signal.SIGINT)
+    assert (code, seconds < 2.0) == (0, True), (code, seconds, process.output)
+    assert 'Traceback' not in process.output
+
+
+@pytest.mark.parametrize('delay', [0.5, 0.9, 1.5])
+def test_a_signal_ends_the_start_at_any_moment(run, tiny_model, delay):
+    process = run(model_path=tiny_model)
+    time.sleep(delay)
+    if not caught(process.child.pid):
+        pytest.skip('Python has not reached the entry point yet')
+    code, seconds = process.stop(signal.SIGINT)
+    assert (code, seconds < 2.0) == (0, True), (code, seconds, process.output)
+    assert 'Traceback' not in process.output
+
+
+def caught(pid: int) -> bool:
+    """Return whether the process handles SIGTERM, which Python by itself does not."""
+    status = Path(f'/proc/{pid}/status').read_text()
+    mask = next(line for line in status.splitlines() if line.startswith('SigCgt'))
+    return bool(int(mask.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_configure_that_fails_leaves_the_node_up_to_be_mended(run):
+    process = run(model_path='no/such/model')
+    process.wait_for('ros2 lifecycle set /perception configure')
+    time.sleep(0.5)
+    assert process.child.poll() is None
+    assert process.stop(signal.SIGINT)[0] == 0
+
+
+def test_arguments_that_ros_cannot_read_end_the_process_with_one_line(run):
+    process = run('--params-file', 'no/such/file.yaml')
+    assert process.child.wait(timeout=20) == 1
+    assert 'cannot start' in process.output
+    assert 'no/such/file.yaml' in process.output
+    assert 'Traceback' not in process.output
+
+
+def test_the_shipped_parameter_file_is_read(run, tiny_model):
+    process = run('--params-file', str(ROOT / 'config' / 'perception.yaml'),
+                  model_path=tiny_model)
+    process.wait_for('active')
+    assert 'ERROR' not in process.output
+
+
+def test_without_autostart_the_node_waits(run, tiny_model):
+    process = run(model_path=tiny_model, autostart='false')
+    with pytest.raises(AssertionError, match='is not in'):
+        process.wait_for('model', timeout=3.0)
+    assert process.stop(signal.SIGTERM)[0] == 0
