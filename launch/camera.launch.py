@@ -40,7 +40,8 @@ ARGUMENTS = (
     ('use_respawn', 'false', 'true: start the node again 2 s after it died'),
     ('log_level', 'info', 'debug, info, warn, error or fatal'),
     ('rviz', 'false', 'true: open RViz on the pictures; closing it does not stop the node'),
-    ('rviz_config', str(SHARE / 'config' / 'camera.rviz'), 'What RViz shows'),
+    ('rviz_config', str(SHARE / 'config' / 'camera.rviz'),
+     'RViz configuration; the default shows overlay, anomaly score and the mask of the unknown'),
     ('camera', 'none',
      'Camera driver to start: none, usb_cam or v4l2_camera; it publishes image_raw and '
      'camera_info in the namespace'),

@@ -20,6 +20,9 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 CLOCK_SKEW = 10.0
 """Latency in seconds from which on the stamps cannot be those of the node's clock."""
 
+QUIET = 30.0
+"""Seconds for which a warning is not logged again; /diagnostics goes on."""
+
 LOST_IMAGES = (
     'large best-effort images are lost under the default settings of Fast DDS: start camera and '
     'node with FASTDDS_DEFAULT_PROFILES_FILE=<share/hybrid_perception>/config/fastdds_shm.xml '
@@ -34,7 +37,8 @@ class Health:
     fault: str
     topic: str
     publishers: int
-    silence: float | None
+    heard: bool
+    silence: float
     watchdog_timeout: float
     counts: Counts
     rates: Mapping[str, str]
@@ -47,16 +51,16 @@ def judge_input(health: Health, new_bad_frames: int) -> tuple[bytes, str]:
     """Return level and message about the images that come in."""
     if health.state != 'active':
         return OK, f'not subscribed while {health.state}'
-    if health.silence is None or health.silence > health.watchdog_timeout:
-        since = 'no image yet'
-        if health.silence is not None:
-            since = f'no image for {health.silence:.1f} s'
+    if health.silence > health.watchdog_timeout:
+        since = f'no image for {health.silence:.1f} s' if health.heard else 'no image yet'
         if health.publishers == 0:
             return WARN, f'{since}: nobody publishes {health.topic}; remap image or image_topic'
         return WARN, (f'{since} on {health.topic}, which has {health.publishers} publisher(s); '
                       f'if they publish, {LOST_IMAGES}')
     if new_bad_frames:
         return WARN, f'{new_bad_frames} bad frame(s) on {health.topic}; the log says what is wrong'
+    if not health.heard:
+        return OK, f'waiting for {health.topic}'
     latency = health.median_latency
     if latency is not None and abs(latency) > CLOCK_SKEW:
         return WARN, (f'stamps of {health.topic} are {latency:.0f} s off the clock of the node: '
@@ -87,12 +91,15 @@ class Diagnostics:
     def publish(self, health: Health) -> None:
         """Publish the report; bad frames are a warning in the period in which they came."""
         new_bad_frames = health.counts.bad - self._bad_frames
+        verdict = judge_input(health, new_bad_frames)
+        if verdict[0] == WARN and not new_bad_frames:
+            self._node.get_logger().warning(verdict[1], throttle_duration_sec=QUIET)
         self._bad_frames = health.counts.bad
         counts = health.counts
         report = DiagnosticArray()
         report.header.stamp = self._node.get_clock().now().to_msg()
         report.status = [
-            self._status('input', judge_input(health, new_bad_frames), {
+            self._status('input', verdict, {
                 'topic': health.topic,
                 'publishers': str(health.publishers),
                 'frames received': str(counts.received),

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 import threading
 import time
 from typing import Any
@@ -15,10 +13,9 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from hybrid_perception.exceptions import HybridPerceptionError
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
 from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
-from hybrid_perception.ros.interruptible import InterruptedConfigureError, run_interruptible
+from hybrid_perception.ros.interruptible import run_interruptible
 from hybrid_perception.ros.label_info import LabelInfoPublisher
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
 from hybrid_perception.ros.outputs import Outputs, Style
@@ -26,35 +23,11 @@ from hybrid_perception.ros.parameter_server import ParameterServer
 from hybrid_perception.ros.parameters import NodeParameters
 from hybrid_perception.ros.qos import input_qos, overridable
 from hybrid_perception.ros.statistics import FrameStatistics
+from hybrid_perception.ros.transitions import reported
 from hybrid_perception.ros.worker import Worker
 
 END_TIMEOUT = 1.2
 """Seconds that the frame in flight gets to finish before the node goes on without it."""
-
-Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
-
-
-def reported(transition: Transition) -> Transition:
-    """Log what a transition raises and keep it as the fault; rclpy would swallow it.
-
-    A configure that fails leads back to unconfigured; anything else goes through on_error.
-    """
-    @wraps(transition)
-    def wrapper(node: SegmentationNode, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return transition(node, state)
-        except InterruptedConfigureError as interruption:
-            node.get_logger().info(str(interruption))
-        except Exception as error:
-            expected = isinstance(error, HybridPerceptionError)
-            reason = str(error) if expected else f'{type(error).__name__}: {error}'
-            node.fault = f'{transition.__name__[3:]} failed: {reason}'
-            node.get_logger().error(node.fault)
-        node.release()
-        node.publish_diagnostics()
-        configuring = transition.__name__ == 'on_configure'
-        return TransitionCallbackReturn.FAILURE if configuring else TransitionCallbackReturn.ERROR
-    return wrapper
 
 
 class SegmentationNode(LifecycleNode):
@@ -129,7 +102,7 @@ class SegmentationNode(LifecycleNode):
         assert self._engine is not None
         assert self._outputs is not None
         assert self._label_info is not None
-        self._statistics.forget_rates()
+        self._statistics.begin()
         self._worker = Worker(
             self, self._engine, self._outputs, self._statistics, topic=self._topic,
             max_latency=self.parameters.max_latency, style=self._style,
@@ -250,7 +223,8 @@ class SegmentationNode(LifecycleNode):
             engine['anomaly threshold'] = f'{self._threshold:.4f}'
         self._diagnostics.publish(Health(
             state=self._label, fault=self.fault, topic=self._topic,
-            publishers=self.count_publishers(self._topic), silence=self._statistics.silence,
+            publishers=self.count_publishers(self._topic), heard=self._statistics.heard,
+            silence=self._statistics.silence,
             watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
             watched=tuple(sorted(watched)), engine=engine))

@@ -32,8 +32,15 @@ class FrameStatistics:
         self._input = RollingStatistics()
         self._processing = RollingStatistics()
         self._latency = RollingStatistics()
+        self._begun = time.monotonic()
         self._last_input: float | None = None
         self._last_output: float | None = None
+
+    def begin(self) -> None:
+        """Start to listen: nothing was heard yet."""
+        self.forget_rates()
+        self._begun = time.monotonic()
+        self._last_input = None
 
     def count(self, name: str) -> None:
         """Add one to the field `name` of `Counts`."""
@@ -43,9 +50,8 @@ class FrameStatistics:
     def receive(self) -> None:
         """Note that a frame came in now."""
         self.count('received')
-        now = time.monotonic()
-        self._input.add(0.0 if self._last_input is None else now - self._last_input)
-        self._last_input = now
+        self._last_input = time.monotonic()
+        self._input.add(0.0)  # only its rate is of interest
 
     def complete(self, *, processing: float, latency: float | None) -> float | None:
         """Note that the outputs of a frame left now; return the seconds since the last ones.
@@ -64,10 +70,10 @@ class FrameStatistics:
         return cycle
 
     def forget_rates(self) -> None:
-        """Forget the recent frames, because time jumped or the input begins anew."""
+        """Forget the recent frames, because time jumped."""
         for recent in (self._input, self._processing, self._latency):
             recent.reset()
-        self._last_input = self._last_output = None
+        self._last_output = None
 
     @property
     def counts(self) -> Counts:
@@ -76,10 +82,14 @@ class FrameStatistics:
             return self._counts
 
     @property
-    def silence(self) -> float | None:
-        """Return the seconds since the last frame; None when there was none yet."""
-        last = self._last_input
-        return None if last is None else time.monotonic() - last
+    def heard(self) -> bool:
+        """Return whether a frame came since the node began to listen."""
+        return self._last_input is not None
+
+    @property
+    def silence(self) -> float:
+        """Return the seconds since the last frame, or since the node began to listen."""
+        return time.monotonic() - (self._last_input or self._begun)
 
     @property
     def median_latency(self) -> float | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+import gc
 import os
 from pathlib import Path
 import random
@@ -179,6 +180,8 @@ class Robot:
         self.probe.destroy_node()
         self.executor.shutdown()
         self.context.try_shutdown()
+        del self.node, self.probe, self.executor, self.camera, self.jpeg_camera, self.calibration
+        gc.collect()  # rclpy leaves the graph when its objects are collected
 
 
 @pytest.fixture

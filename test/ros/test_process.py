@@ -8,27 +8,44 @@ from collections.abc import Iterator
 import contextlib
 import os
 from pathlib import Path
+import random
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 
+from lifecycle_msgs.srv import ChangeState
 import pytest
 from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from sensor_msgs.msg import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / 'scripts' / 'perception_node'
 
 SLOW = """
-import sys, time
+import time
 from hybrid_perception.ros import main, segmentation_node
 def load(parameters, stop):
     print('loading', flush=True)
     time.sleep(30)
 segmentation_node.load_engine = load
-sys.exit(main.main())
+main.main()
+"""
+
+
+FAILING = """
+from hybrid_perception.ros import engine, main, segmentation_node
+def load(parameters, stop):
+    loaded = engine.load_engine(parameters, stop)
+    def segment(rgb):
+        raise RuntimeError('the accelerator fell off')
+    loaded.segmenter.segment = segment
+    return loaded
+segmentation_node.load_engine = load
+main.main()
 """
 
 
@@ -61,6 +78,12 @@ class Process:
         return code, time.monotonic() - start
 
 
+@pytest.fixture(autouse=True)
+def domain(monkeypatch):
+    """Keep away from the nodes that other tests made in this process."""
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(random.SystemRandom().randint(1, 100)))
+
+
 @pytest.fixture
 def run(tmp_path) -> Iterator:
     """Run the executable, or a program that prepares it, with parameters."""
@@ -90,7 +113,27 @@ class Onlooker:
         self.context.init()
         self.node = Node('onlooker', context=self.context)
 
-    def wait_for_node(self, there: bool, timeout: float = 5.0) -> None:
+        self.camera = self.node.create_publisher(Image, 'image', 1)
+        self.node.create_subscription(Image, '/perception/label', lambda _: None, 1)
+
+    def send_image(self) -> None:
+        message = Image(height=4, width=4, encoding='mono8', step=4)
+        message.data.frombytes(bytes(16))
+        self.camera.publish(message)
+
+    def change_state(self, transition: int) -> None:
+        client = self.node.create_client(ChangeState, '/perception/change_state')
+        assert client.wait_for_service(10.0)
+        request = ChangeState.Request()
+        request.transition.id = transition
+        executor = SingleThreadedExecutor(context=self.context)
+        executor.add_node(self.node)
+        future = client.call_async(request)
+        executor.spin_until_future_complete(future, timeout_sec=20.0)
+        executor.shutdown()
+        assert future.result().success
+
+    def wait_for_node(self, there: bool, timeout: float = 10.0) -> None:
         end = time.monotonic() + timeout
         while ('perception' in self.node.get_node_names()) is not there:
             assert time.monotonic() < end, self.node.get_node_names()
@@ -172,3 +215,25 @@ def test_without_autostart_the_node_waits(run, tiny_model):
     with pytest.raises(AssertionError, match='is not in'):
         process.wait_for('model', timeout=3.0)
     assert process.stop(signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.parametrize(('autostart', 'code'), [('true', 1), ('false', None)])
+def test_a_failing_engine_ends_a_self_started_node_and_leaves_a_managed_one_to_its_manager(
+        run, tiny_model, onlooker, autostart, code):
+    process = run(program=FAILING, model_path=tiny_model, autostart=autostart)
+    onlooker.wait_for_node(True, timeout=30)
+    if autostart == 'false':
+        onlooker.change_state(1)
+        onlooker.change_state(3)
+    process.wait_for('active')
+    end = time.monotonic() + 20
+    while 'accelerator fell off' not in process.output:
+        assert time.monotonic() < end, process.output
+        onlooker.send_image()
+        time.sleep(0.1)
+    if code is not None:
+        assert process.child.wait(timeout=10) == code
+    else:
+        time.sleep(1.0)
+        assert process.child.poll() is None
+        assert process.stop(signal.SIGINT)[0] == 0
