@@ -2,6 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics of anomaly scores and of labels: one definition for training, demo and replay."""
 
+from hybrid_perception.metrics.components import (
+    SIZE_FILTERS,
+    ComponentMeasures,
+    ComponentMetrics,
+    SizeFilter,
+    component_overlaps,
+)
 from hybrid_perception.metrics.confusion import ConfusionMatrix, open_miou
 from hybrid_perception.metrics.ranking import (
     auroc,
@@ -12,9 +19,14 @@ from hybrid_perception.metrics.ranking import (
 )
 
 __all__ = [
+    'SIZE_FILTERS',
+    'ComponentMeasures',
+    'ComponentMetrics',
     'ConfusionMatrix',
+    'SizeFilter',
     'auroc',
     'average_precision',
+    'component_overlaps',
     'fpr_at_tpr',
     'open_miou',
     'threshold_at_fpr',

@@ -9,19 +9,13 @@ Tied scores share one threshold, as in scikit-learn.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybrid_perception.exceptions import ParameterError
-
-VOID = (2, 255)
-
-
-class _Split(NamedTuple):
-    known: NDArray[Any]
-    anomaly: NDArray[Any]
+from hybrid_perception.metrics.targets import SplitScores, split_scores
 
 
 def average_precision(score: ArrayLike, target: ArrayLike) -> float:
@@ -132,30 +126,11 @@ def _count_within(share: float, size: int) -> int:
 
 def _split(
     score: ArrayLike, target: ArrayLike, *, need_known: bool = True, need_anomaly: bool = True
-) -> _Split:
+) -> SplitScores:
     """Sort the scores of the known and of the anomaly pixels, ascending."""
-    scores, targets = np.asarray(score), np.asarray(target)
-    if scores.shape != targets.shape:
-        raise ParameterError(
-            f'score {scores.shape} and target {targets.shape} must have the same shape'
-        )
-    if not np.issubdtype(scores.dtype, np.floating):
-        scores = scores.astype(np.float64)
-    is_known, is_anomaly = targets == 0, targets == 1
-    if not (is_known | is_anomaly | np.isin(targets, VOID)).all():
-        raise ParameterError(
-            'target holds values other than 0 (known), 1 (anomaly) and 2 or 255 (void); '
-            'a class label must be turned into an anomaly mask first'
-        )
-    known, anomaly = np.sort(scores[is_known]), np.sort(scores[is_anomaly])
-    for values, name, needed in ((known, '0 (known)', need_known),
-                                 (anomaly, '1 (anomaly)', need_anomaly)):
+    split = split_scores(score, target)
+    for values, name, needed in ((split.known, '0 (known)', need_known),
+                                 (split.anomaly, '1 (anomaly)', need_anomaly)):
         if needed and not values.size:
             raise ParameterError(f'target has no pixel of value {name}; this metric needs some')
-        # NaN sorts last. Leaving such pixels out would flatter a detector that gives no answer.
-        if values.size and np.isnan(values[-1]):
-            raise ParameterError(
-                'score is NaN at a pixel whose target is not void; set target to 255 where the '
-                'score is ignored on purpose'
-            )
-    return _Split(known, anomaly)
+    return SplitScores(np.sort(split.known), np.sort(split.anomaly))
