@@ -102,6 +102,10 @@ class DemoProcess:
         text = self.log.read_text(encoding='utf-8', errors='replace')
         return '\n'.join(text.splitlines()[-lines:])
 
+    def reports_error(self) -> bool:
+        """Tell whether a ROS node logged an error."""
+        return '[ERROR]' in (text := self.tail(200)) or '[FATAL]' in text
+
     def stop(self) -> bool:
         """Interrupt the process as Ctrl-C does; return False if it had to be killed."""
         obeyed = True

@@ -162,6 +162,10 @@ def record(
         if node.exit_code is not None:
             raise DemoError(f'the node ended by itself (exit code {node.exit_code}). '
                             f'Its log, {node.log}, ends with:\n{node.tail()}')
+        if not first and node.reports_error():
+            # It may live on, waiting for someone to mend its settings; nobody will.
+            raise DemoError(
+                f'the node cannot start. Its log, {node.log}, ends with:\n{node.tail()}')
         if not first and sent_log.exists():
             first = now
         if not ended and camera.exit_code is not None:

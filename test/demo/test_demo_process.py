@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import sys
 import time
 
 import pytest
 
 import demo_process
-from demo_process import DemoProcess, demo_environment
+from demo_process import DemoProcess, demo_environment, node_command
 
+ROOT = Path(__file__).resolve().parents[2]
 DEAF = """
 import signal, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -36,6 +38,46 @@ def test_log_and_exit_code(tmp_path):
         process._process.wait(20)
         assert process.exit_code == 3
         assert process.tail(1) == 'two'
+
+
+def test_errors_of_a_node_are_seen(tmp_path):
+    with start('print("[INFO] [1.0] [perception]: configuring")', tmp_path) as process:
+        wait_for(process, 'configuring')
+        assert not process.reports_error()
+    with start('print("[ERROR] [1.0] [perception]: configure failed")', tmp_path) as process:
+        wait_for(process, 'failed')
+        assert process.reports_error()
+
+
+def fake_ros2(folder, exit_code):
+    folder.mkdir()
+    (folder / 'ros2').write_text(f'#!/bin/sh\nexit {exit_code}\n')
+    (folder / 'ros2').chmod(0o755)
+    return f'{folder}{os.pathsep}{os.environ["PATH"]}'
+
+
+def test_ros2_launch_starts_the_node_where_it_finds_the_package(tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', fake_ros2(tmp_path / 'bin', 0))
+    environment = demo_environment(7)
+    assert str(demo_process.PREFIX) in environment['AMENT_PREFIX_PATH'].split(os.pathsep)
+    command = node_command('/models/mine.json', environment)
+    assert command[:4] == ['ros2', 'launch', 'hybrid_perception', 'camera.launch.py']
+    launch_file = (ROOT / 'launch' / 'camera.launch.py').read_text(encoding='utf-8')
+    arguments = dict(argument.split(':=') for argument in command[4:])
+    assert arguments['model_path'] == '/models/mine.json'
+    for name in arguments:
+        assert f"('{name}', " in launch_file
+
+
+def test_the_executable_starts_where_ros2_does_not_know_the_package(tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', fake_ros2(tmp_path / 'bin', 1))
+    monkeypatch.setattr(demo_process, 'PREFIX', tmp_path)
+    with pytest.raises(FileNotFoundError, match='make install'):
+        node_command(None, demo_environment(7))
+    executable = tmp_path / 'lib' / 'hybrid_perception' / 'perception_node'
+    executable.parent.mkdir(parents=True)
+    executable.touch()
+    assert node_command(None, demo_environment(7))[0] == str(executable)
 
 
 def test_stop_interrupts(tmp_path):
