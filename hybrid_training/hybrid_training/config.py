@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import yaml
 
+from hybrid_training.data.class_list import CLASS_LISTS, ClassList, load_class_list
 from hybrid_training.exceptions import ConfigError
 
 
@@ -18,10 +20,11 @@ class _Section(BaseModel):
 
 
 class InlierConfig(_Section):
-    """One inlier set: `images` and `labels` below `root`, which may begin with `{data}`."""
+    """One inlier set below `root`, which may begin with `{data}`."""
 
     root: str
-    labels: str = 'labels'
+    labels: str = Field('labels', description='the folder of label PNGs beside `images`')
+    part: Literal['all', 'train', 'val'] = Field('all', description='val: every fifth by name')
     lookup: str | None = Field(None, description='JSON from file ids to train ids')
     size: tuple[int, int] | None = Field(None, description='(height, width) it is seen at')
     share: float = Field(1.0, gt=0)
@@ -81,10 +84,12 @@ class TrainingConfig(_Section):
 
     name: str
     seed: int = 1
-    classes: Literal['cityscapes'] = 'cityscapes'
+    classes: str | ClassList = Field(
+        'cityscapes', description='a list by name, the path of a classes YAML, or its content')
     init: str | None = Field(None, description='checkpoint to start from; None = ImageNet')
     steps: int = Field(gt=0)
-    batch_size: int = Field(6, gt=0)
+    batch_size: int = Field(
+        6, ge=2, description='two: BatchNorm after pooling to one cell')
     threads: int = Field(2, gt=0)
     checkpoint_every: int = Field(50, gt=0)
     inliers: tuple[InlierConfig, ...] = Field(min_length=1)
@@ -123,3 +128,37 @@ def load_config(path: Path) -> TrainingConfig:
 def resolve(path: str, data_root: Path) -> Path:
     """Return a configured path with `{data}` replaced by the data folder."""
     return Path(path.replace('{data}', str(data_root)))
+
+
+def class_list(classes: str | ClassList, data_root: Path) -> ClassList:
+    """Return the classes that a configuration names.
+
+    Raises:
+        ConfigError: neither a known name nor a readable classes YAML.
+    """
+    if isinstance(classes, ClassList):
+        return classes
+    return CLASS_LISTS.get(classes) or load_class_list(resolve(classes, data_root))
+
+
+def with_classes(config: TrainingConfig, data_root: Path) -> TrainingConfig:
+    """Return the configuration with the content of its classes YAML in place of its path.
+
+    A checkpoint then says by itself what its classes are.
+    """
+    if isinstance(config.classes, ClassList) or config.classes in CLASS_LISTS:
+        return config
+    return config.model_copy(update={'classes': class_list(config.classes, data_root)})
+
+
+def stored_classes(config: Mapping[str, Any]) -> ClassList:
+    """Return the classes of a checkpoint's configuration; the oldest ones name none.
+
+    Raises:
+        ConfigError: the configuration names a file in place of classes.
+    """
+    stored = config.get('classes', 'cityscapes')
+    if isinstance(stored, str) and stored not in CLASS_LISTS:
+        msg = f'classes: {stored!r} is none of {", ".join(CLASS_LISTS)}, and no list of classes'
+        raise ConfigError(msg)
+    return CLASS_LISTS[stored] if isinstance(stored, str) else ClassList.model_validate(stored)

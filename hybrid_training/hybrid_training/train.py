@@ -16,9 +16,16 @@ from tqdm import tqdm
 import yaml
 
 from hybrid_training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from hybrid_training.config import OptimizerConfig, TrainingConfig, resolve
-from hybrid_training.data.label_ids import CITYSCAPES_CLASSES
-from hybrid_training.exceptions import DivergedError
+from hybrid_training.config import (
+    OptimizerConfig,
+    TrainingConfig,
+    class_list,
+    resolve,
+    stored_classes,
+    with_classes,
+)
+from hybrid_training.data.class_list import ClassList
+from hybrid_training.exceptions import CheckpointError, DivergedError
 from hybrid_training.losses import HybridLoss, LossTerms
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.run_log import RunLog
@@ -48,6 +55,8 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
         CheckpointError: a checkpoint cannot be read or written.
         DivergedError: the loss is not finite; the last good checkpoint stays.
     """
+    config = with_classes(config, data_root)
+    classes = class_list(config.classes, data_root)
     run.mkdir(parents=True, exist_ok=True)
     (run / 'config.yaml').write_text(
         yaml.safe_dump(config.model_dump(mode='json'), sort_keys=False), encoding='utf-8')
@@ -81,7 +90,8 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
                                config.model_dump(mode='json'))
             save_checkpoint(last, state)
         if config.validation is not None and (due or step == config.steps):
-            report = validate(model, config.validation, data_root=data_root)
+            report = validate(
+                model, config.validation, data_root=data_root, classes=classes)
             validation_log.write(step, report.values)
             bar.write(f'step {step}: ' + report.line())
             if report.selection > best:
@@ -98,18 +108,31 @@ def start_or_resume(
         config: TrainingConfig, last: Path, *, data_root: Path,
 ) -> tuple[DenseHybridNet, torch.optim.Optimizer, int]:
     """Build network and optimiser, as they were left if `last` exists; also the steps done."""
-    model = DenseHybridNet(len(CITYSCAPES_CLASSES), pretrained=config.init is None)
+    classes = class_list(config.classes, data_root)
+    model = DenseHybridNet(len(classes), pretrained=config.init is None)
     checkpoint = None
     if last.is_file():
         checkpoint = load_checkpoint(last)
+        if stored_classes(checkpoint.config).names != classes.names:
+            msg = f'{last}: trained on other classes than the configuration has; take another run'
+            raise CheckpointError(msg)
         model.load_state_dict(checkpoint.model)
     elif config.init is not None:
-        model.load_state_dict(load_checkpoint(resolve(config.init, data_root)).model)
+        load_start(model, load_checkpoint(resolve(config.init, data_root)), classes)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(model, config.optimizer)
     if checkpoint is not None and checkpoint.optimizer is not None:
         optimizer.load_state_dict(checkpoint.optimizer)
     return model, optimizer, checkpoint.step if checkpoint else 0
+
+
+def load_start(model: DenseHybridNet, start: Checkpoint, classes: ClassList) -> None:
+    """Load the weights to start from; with other classes than theirs the class head is new."""
+    weights = start.model
+    if stored_classes(start.config).names != classes.names:
+        head = {f'class_head.{k}': v for k, v in model.class_head.state_dict().items()}
+        weights = {**weights, **head}
+    model.load_state_dict(weights)
 
 
 def build_optimizer(model: DenseHybridNet, config: OptimizerConfig) -> torch.optim.Optimizer:

@@ -7,33 +7,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from hybrid_training.config import InlierConfig, TrainingConfig, resolve
+from hybrid_training.config import InlierConfig, TrainingConfig, class_list, resolve
+from hybrid_training.data.class_list import CITYSCAPES, ClassList
 from hybrid_training.data.crops import ClassIndex, RandomCrop
 from hybrid_training.data.folder_pairs import FolderPairs
-from hybrid_training.data.label_ids import CITYSCAPES_CLASSES, lookup_from_json
+from hybrid_training.data.label_codes import LabelCodes
+from hybrid_training.data.label_ids import lookup_from_json
+from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.negatives import CutoutBank
+from hybrid_training.data.own_sets import open_folder, take_part
 from hybrid_training.data.training_samples import Source, TrainingSamples
 
 
-def open_inliers(config: InlierConfig, data_root: Path) -> FolderPairs:
-    """Open one configured set of labelled images."""
+def open_inliers(
+        config: InlierConfig, data_root: Path, classes: ClassList = CITYSCAPES) -> LabeledImages:
+    """Open one configured set of labelled images, labels as train ids of `classes`."""
+    root = resolve(config.root, data_root)
     lookup = None
     if config.lookup is not None:
         lookup = lookup_from_json(resolve(config.lookup, data_root))
-    return FolderPairs(
-        resolve(config.root, data_root), labels=config.labels, lookup=lookup, size=config.size)
+    if classes == CITYSCAPES and config.part == 'all':
+        return FolderPairs(root, labels=config.labels, lookup=lookup, size=config.size)
+    codes = classes.codes() if lookup is None else LabelCodes(lookup, np.ones(256, np.bool_))
+    return take_part(
+        open_folder(root, codes, labels=config.labels, size=config.size), config.part)
 
 
 def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples:
     """Build the samples of the whole run, `steps * batch_size` of them."""
-    num_classes = len(CITYSCAPES_CLASSES)
+    classes = class_list(config.classes, data_root)
+    num_classes = len(classes)
     sources = []
     for inlier in config.inliers:
-        pairs = open_inliers(inlier, data_root)
+        pairs = open_inliers(inlier, data_root, classes)
         index = ClassIndex.build(pairs, num_classes, seed=config.seed)
         sources.append(Source(pairs, index, inlier.share))
     mixed_content = None

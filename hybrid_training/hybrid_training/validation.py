@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hybrid_training.config import ValidationConfig, resolve
+from hybrid_training.data.class_list import CITYSCAPES, ClassList
 from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.evaluation.measures import closed_miou, pool_scores
 from hybrid_training.evaluation.predictors import NetworkPredictor
@@ -35,12 +36,13 @@ class ValidationReport:
 
 
 def validate(
-        model: DenseHybridNet, config: ValidationConfig, *, data_root: Path) -> ValidationReport:
+        model: DenseHybridNet, config: ValidationConfig, *, data_root: Path,
+        classes: ClassList = CITYSCAPES) -> ValidationReport:
     """Measure closed mIoU, and AP and FPR95 of the hybrid score and of each of its parts."""
     predictor = NetworkPredictor(model, config.size)
     values = {}
     if config.closed_set is not None:
-        pairs = open_inliers(config.closed_set, data_root)
+        pairs = open_inliers(config.closed_set, data_root, classes)
         values['closed/miou'], _ = closed_miou(
             predictor, pairs, model.num_classes, limit=config.closed_set_limit)
     for root in config.anomaly_roots:

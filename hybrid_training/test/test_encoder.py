@@ -10,7 +10,7 @@ import cv2
 import pytest
 import torch
 
-from hybrid_training.data.folder_pairs import read_rgb
+from hybrid_training.data.image_files import read_rgb
 from hybrid_training.models.encoder import (
     BATCH_NORM_EPS,
     Lite0Encoder,
@@ -48,10 +48,10 @@ def test_foreign_name_is_refused():
 
 # 224 px centre crops of pictures that scikit-image ships; ImageNet class ids.
 @pytest.mark.parametrize(('picture', 'classes'), [
-    ('chelsea.png', {285, 282, 281}),  # Egyptian, tiger, tabby cat
+    ('chelsea.png', {285, 282}),  # Egyptian cat, tiger cat
     ('coffee.png', {967}),  # espresso
     ('rocket.jpg', {657}),  # missile
-    ('astronaut.png', {652, 834, 457, 906, 400}),  # uniform, suit, bow tie, Windsor tie, gown
+    ('motorcycle_left.png', {665, 670}),  # moped, motor scooter
 ])
 def test_known_pictures_are_recognised(classifier, picture, classes):
     skimage = pytest.importorskip('skimage', reason='scikit-image ships the pictures')
@@ -61,7 +61,7 @@ def test_known_pictures_are_recognised(classifier, picture, classes):
     top, left = ((s - 224) // 2 for s in image.shape[:2])
     crop = torch.from_numpy(image[top:top + 224, left:left + 224]).permute(2, 0, 1)[None].float()
     with torch.inference_mode():
-        best = classifier((crop - 127.5) / 127.5)[0].topk(3).indices.tolist()
+        best = classifier((crop - 127.5) / 127.5)[0].topk(2).indices.tolist()
     assert classes & set(best), best
 
 

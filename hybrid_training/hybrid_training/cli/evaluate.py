@@ -43,21 +43,22 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure what was asked for, print it, and write it where asked."""
     from hybrid_perception.metrics import threshold_at_tpr
     from hybrid_training.data.folder_pairs import FolderPairs
-    from hybrid_training.data.label_ids import CITYSCAPES_CLASSES, lookup_from_json
-    from hybrid_training.evaluation.loading import load_predictor
+    from hybrid_training.data.label_ids import lookup_from_json
+    from hybrid_training.evaluation.loading import class_names, load_predictor
     from hybrid_training.evaluation.measures import closed_miou, open_mious, pool_scores
 
     if not (arguments.closed or arguments.anomaly or arguments.open_set):
         msg = 'nothing to measure: give --closed, --anomaly or --open'
         raise ValueError(msg)
     predictor, thresholds = load_predictor(arguments.model, arguments.size)
+    names = class_names(arguments.model)
     found: dict[str, Any] = {'model': arguments.model.name}
     if arguments.closed:
         lookup = lookup_from_json(arguments.lookup) if arguments.lookup else None
         pairs = FolderPairs(arguments.closed, lookup=lookup, size=arguments.closed_size)
-        miou, iou = closed_miou(predictor, pairs, len(CITYSCAPES_CLASSES))
+        miou, iou = closed_miou(predictor, pairs, len(names))
         found['closed'] = {'miou': miou, 'iou': dict(zip(
-            CITYSCAPES_CLASSES, iou.tolist(), strict=True))}
+            names, iou.tolist(), strict=True))}
         print(f'closed mIoU {100 * miou:.2f} %')
     for root in arguments.anomaly:
         pooled = pool_scores(predictor, FolderPairs(root, labels='masks'))
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
                   f'FPR95 {100 * m.fpr95:6.2f}')
     if arguments.open_set:
         found['open'] = open_mious(
-            predictor, FolderPairs(arguments.open_set), len(CITYSCAPES_CLASSES),
+            predictor, FolderPairs(arguments.open_set), len(names),
             {**thresholds, 'no rejection': float('inf')})
         for name, value in found['open'].items():
             print(f'open-mIoU {100 * value:6.2f} % at {name}')

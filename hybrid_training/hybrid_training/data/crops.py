@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.label_ids import VOID
+from hybrid_training.data.labeled_images import LabeledImages
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ClassIndex:
 
     @classmethod
     def build(
-            cls, pairs: FolderPairs, num_classes: int, *, seed: int, per_image: int = 4,
+            cls, pairs: LabeledImages, num_classes: int, *, seed: int, per_image: int = 4,
     ) -> ClassIndex:
         """Read every label map once and keep a few random places of each class in it."""
         rng = np.random.default_rng(seed)

@@ -7,38 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an image as (H, W, 3) uint8 RGB.
-
-    Raises:
-        ValueError: the file is missing or not an image.
-    """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        msg = f'{path}: not a readable image'
-        raise ValueError(msg)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def read_label(path: Path) -> NDArray[np.uint8]:
-    """Read a label PNG as (H, W) uint8.
-
-    Raises:
-        ValueError: the file is missing, not an image, or not single-channel 8 bit.
-    """
-    label = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if label is None or label.ndim != 2 or label.dtype != np.uint8:
-        found = 'nothing readable' if label is None else f'{label.dtype} {label.shape}'
-        msg = f'{path}: want a single-channel 8-bit label PNG, got {found}'
-        raise ValueError(msg)
-    return label
+from hybrid_training.data.image_files import IMAGE_SUFFIXES, read_label, read_rgb
 
 
 @dataclass(frozen=True)
@@ -62,9 +34,9 @@ class FolderPairs:
 
     def __post_init__(self) -> None:
         folder = self.root / 'images'
-        paths = {p.stem: p for p in sorted(folder.glob('*')) if p.suffix in _IMAGE_SUFFIXES}
+        paths = {p.stem: p for p in sorted(folder.glob('*')) if p.suffix.lower() in IMAGE_SUFFIXES}
         if not paths:
-            msg = f'{folder}: no images ({", ".join(_IMAGE_SUFFIXES)}) found'
+            msg = f'{folder}: no images ({", ".join(IMAGE_SUFFIXES)}) found'
             raise ValueError(msg)
         missing = [n for n in paths if not self.label_path(n).is_file()]
         if missing:

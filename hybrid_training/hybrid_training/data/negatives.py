@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_training.data.folder_pairs import read_label, read_rgb
+from hybrid_training.data.image_files import read_label, read_rgb
 
 LEAKING_CATEGORIES = frozenset({'potted plant'})
 """Categories left out by default: they look like a known class (here vegetation)."""

@@ -13,8 +13,8 @@ import torch
 from torch.utils.data import Dataset
 
 from hybrid_training.data.crops import ClassIndex, RandomCrop
-from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.label_ids import VOID
+from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.photometric import photometric_jitter
 
@@ -23,7 +23,7 @@ from hybrid_training.data.photometric import photometric_jitter
 class Source:
     """One inlier set, its index of classes and its share of the samples."""
 
-    pairs: FolderPairs
+    pairs: LabeledImages
     classes: ClassIndex
     share: float
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import load_manifest
 from hybrid_training.checkpoint import load_checkpoint
-from hybrid_training.data.label_ids import CITYSCAPES_CLASSES
+from hybrid_training.config import stored_classes
 from hybrid_training.evaluation.predictors import ExportedPredictor, NetworkPredictor, Predictor
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 
@@ -30,9 +30,22 @@ def load_predictor(
         ModelError: not a whole exported model.
     """
     if path.suffix == '.pt':
-        model = DenseHybridNet(len(CITYSCAPES_CLASSES), pretrained=False)
-        model.load_state_dict(load_checkpoint(path).model)
+        checkpoint = load_checkpoint(path)
+        model = DenseHybridNet(len(stored_classes(checkpoint.config)), pretrained=False)
+        model.load_state_dict(checkpoint.model)
         return NetworkPredictor(model.eval(), size), {}
     manifest = load_manifest(path)
     predictor = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
     return predictor, {n: p.threshold for n, p in manifest.operating_points.items()}
+
+
+def class_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the known classes of a checkpoint or an exported model.
+
+    Raises:
+        CheckpointError: not a whole checkpoint.
+        ModelError: not a whole exported model.
+    """
+    if path.suffix == '.pt':
+        return stored_classes(load_checkpoint(path).config).names
+    return load_manifest(path).class_map.names

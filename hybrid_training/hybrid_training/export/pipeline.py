@@ -17,9 +17,10 @@ import numpy as np
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import Manifest, load_manifest, write_manifest
 from hybrid_training.checkpoint import Checkpoint, load_checkpoint
-from hybrid_training.config import TrainingConfig, ValidationConfig, resolve
+from hybrid_training.config import TrainingConfig, ValidationConfig, resolve, stored_classes
+from hybrid_training.data.class_list import ClassList
 from hybrid_training.data.folder_pairs import FolderPairs
-from hybrid_training.data.label_ids import CITYSCAPES_CLASSES, CITYSCAPES_COLORS
+from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.measures import PooledScores, closed_miou, pool_scores
 from hybrid_training.evaluation.predictors import ExportedPredictor, NetworkPredictor
 from hybrid_training.exceptions import ExportError
@@ -75,21 +76,23 @@ def export(request: ExportRequest) -> Manifest:
         raise ExportError(msg)
     checkpoint = load_checkpoint(request.checkpoint)
     config = TrainingConfig.model_validate(checkpoint.config)
-    model = DenseHybridNet(len(CITYSCAPES_CLASSES), pretrained=False).eval()
+    classes = stored_classes(checkpoint.config)
+    model = DenseHybridNet(len(classes), pretrained=False).eval()
     model.load_state_dict(checkpoint.model)
     request.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=request.output, prefix='.export-') as folder:
         draft = Path(folder)
         onnx_path = draft / f'{request.name}.onnx'
         write_onnx(model, onnx_path, request.size)
-        document = _document(request, checkpoint, config)
+        document = _document(request, checkpoint, config, classes)
         manifest = write_manifest(draft / f'{request.name}.json', document)
         exported = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
         network = NetworkPredictor(model, request.size)
-        inliers = open_inliers(request.validation.closed_set, request.data_root)
+        inliers = open_inliers(
+            request.validation.closed_set, request.data_root, classes)
         parity = _parity(network, exported, inliers)
         require_parity(parity)
-        document |= _measured(request, network, exported, inliers, parity)
+        document |= _measured(request, network, exported, inliers, parity, classes)
         write_manifest(draft / f'{request.name}.json', document)
         card = model_card(document, megabytes=onnx_path.stat().st_size / 1e6)
         (draft / f'{request.name}.md').write_text(card, encoding='utf-8')
@@ -99,21 +102,21 @@ def export(request: ExportRequest) -> Manifest:
 
 
 def _parity(
-        network: NetworkPredictor, exported: ExportedPredictor, inliers: FolderPairs) -> Parity:
+        network: NetworkPredictor, exported: ExportedPredictor, inliers: LabeledImages) -> Parity:
     indices = np.linspace(0, len(inliers) - 1, min(PARITY_IMAGES, len(inliers))).round()
     return measure_parity(network, exported, [inliers.image(int(i)) for i in indices])
 
 
 def _measured(
         request: ExportRequest, network: NetworkPredictor, exported: ExportedPredictor,
-        inliers: FolderPairs, parity: Parity) -> dict[str, Any]:
-    miou, iou = closed_miou(exported, inliers, len(CITYSCAPES_CLASSES))
+        inliers: LabeledImages, parity: Parity, classes: ClassList) -> dict[str, Any]:
+    miou, iou = closed_miou(exported, inliers, len(classes))
     name = f'{inliers.root.parent.name}/{inliers.root.name}'
     pooled: dict[str, PooledScores] = {}
     for root in request.validation.anomaly_roots:
         pairs = FolderPairs(resolve(root, request.data_root), labels='masks')
         pooled[pairs.root.name] = pool_scores(network, pairs)
-    known = pool_scores(exported, inliers, inlier_below=len(CITYSCAPES_CLASSES))
+    known = pool_scores(exported, inliers, inlier_below=len(classes))
     return {
         'operating_points': operating_points(known, name, pooled),
         'default_operating_point': DEFAULT,
@@ -121,7 +124,7 @@ def _measured(
             'closed_set': {
                 'data': name, 'miou': miou,
                 'iou': {c: None if np.isnan(v) else float(v)
-                        for c, v in zip(CITYSCAPES_CLASSES, iou, strict=True)}},
+                        for c, v in zip(classes.names, iou, strict=True)}},
             'anomaly': {set_name: {score: asdict(m) for score, m in p.measures().items()}
                         for set_name, p in pooled.items()},
             'parity': asdict(parity)},
@@ -130,8 +133,8 @@ def _measured(
 
 def _document(
         request: ExportRequest, checkpoint: Checkpoint, config: TrainingConfig,
-) -> dict[str, Any]:
-    names_and_colors = zip(CITYSCAPES_CLASSES, CITYSCAPES_COLORS, strict=True)
+        classes: ClassList) -> dict[str, Any]:
+    names_and_colors = zip(classes.names, classes.colors, strict=True)
     return {
         'format': 1, 'name': request.name, 'file': f'{request.name}.onnx',
         'input': {'name': 'image', 'height': request.size[0], 'width': request.size[1],
@@ -139,8 +142,7 @@ def _document(
         'outputs': {'label': 'label', 'anomaly_score': 'anomaly_score'},
         'classes': [{'id': i, 'name': name, 'color': list(color)}
                     for i, (name, color) in enumerate(names_and_colors)],
-        'unknown': {'id': len(CITYSCAPES_CLASSES), 'name': 'unknown',
-                    'color': list(UNKNOWN_COLOR)},
+        'unknown': {'id': len(classes), 'name': 'unknown', 'color': list(UNKNOWN_COLOR)},
         'score': {'name': 'hybrid', 'definition': 'ln P(d_out|x) - logsumexp of the class logits',
                   'resolution': 'stride 4, upsampled bilinearly with half-pixel centres'},
         # Replaced once the graph that they are thresholds of has been measured.
