@@ -59,11 +59,13 @@ def test_open_miou_of_the_worked_example(tmp_path):
     def predictor(_rgb):
         return Prediction(label.astype(np.uint8), {'hybrid': score.astype(np.float32)})
 
-    found = open_mious(predictor, FolderPairs(tmp_path), 3,
-                       {'half': 0.5, 'never': float('inf')})
+    found = open_mious(predictor, FolderPairs(tmp_path), 3, {
+        'above half': np.nextafter(np.float32(0.5), np.float32(1)), 'half': 0.5,
+        'never': float('inf')})
+    assert found['above half'] == pytest.approx(0.6015873)  # the facts' strict > 0.5
+    # with >= the anomaly that scores 0.5 exactly is rejected too and spares class 1 its only miss
+    assert found['half'] == pytest.approx(np.mean([4 / 7, 1, 2 / 5]))
     assert found['never'] == pytest.approx(0.6130952)
-    # >= on both sides: the pixel at 0.5 exactly is rejected, unlike in the released code
-    assert found['half'] == pytest.approx(np.mean([4 / 7, 5 / 6 * 1.0, 2 / 5]), abs=0.06)
 
 
 def test_inliers_from_class_labels(toy_data):

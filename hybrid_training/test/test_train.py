@@ -91,8 +91,8 @@ def test_nan_stops_with_the_weights_untouched(toy_config):
         model.class_head.bias[0] = float('nan')
     before = model.dataset_head.weight.clone()
     optimizer = build_optimizer(model, OptimizerConfig())
-    image = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
-    label = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    image = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
+    label = torch.zeros(2, 64, 64, dtype=torch.uint8)
     with pytest.raises(DivergedError, match='the loss is nan'):
         training_step(model, optimizer, HybridLoss(), image, label, config)
     assert torch.equal(before, model.dataset_head.weight)
