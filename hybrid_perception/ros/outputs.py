@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64, Header
 
@@ -102,11 +102,15 @@ class Outputs:
         types = {output.topic: Image for output in (*LABELS, *PICTURES)}
         types[CAMERA_INFO] = CameraInfo
         types.update(dict.fromkeys(DEBUG, Float64))
-        self._publishers = {
-            topic: node.create_lifecycle_publisher(
-                message_type, f'~/{topic}', output_qos(), qos_overriding_options=overridable())
-            for topic, message_type in types.items()
-        }
+        self._publishers: dict[str, LifecyclePublisher] = {}
+        try:
+            for topic, message_type in types.items():
+                self._publishers[topic] = node.create_lifecycle_publisher(
+                    message_type, f'~/{topic}', output_qos(),
+                    qos_overriding_options=overridable())
+        except Exception:  # such as a QoS override that is none
+            self.destroy()
+            raise
 
     def watched(self) -> Set[str]:
         """Return the topics that somebody reads now."""

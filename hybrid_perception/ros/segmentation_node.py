@@ -13,9 +13,10 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from hybrid_perception.exceptions import EngineError
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
 from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
-from hybrid_perception.ros.interruptible import run_interruptible
+from hybrid_perception.ros.interruptible import TICK, run_interruptible
 from hybrid_perception.ros.label_info import LabelInfoPublisher
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
 from hybrid_perception.ros.outputs import Outputs, Style
@@ -26,8 +27,11 @@ from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.ros.transitions import reported
 from hybrid_perception.ros.worker import Worker
 
+FINISH_TIMEOUT = 10.0
+"""Seconds that deactivate waits for the frame in flight; longer means that the engine hangs."""
+
 END_TIMEOUT = 1.2
-"""Seconds that the frame in flight gets to finish before the node goes on without it."""
+"""Seconds that it gets when the node is about to end anyway."""
 
 
 class SegmentationNode(LifecycleNode):
@@ -65,7 +69,8 @@ class SegmentationNode(LifecycleNode):
         self._log_handler = bridge_core_logging(self.get_logger())
         self._failure = self.create_guard_condition(self._on_engine_failure)
         self._jumps = self.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
+                          on_clock_change=False),
             post_callback=self._on_time_jump)
         self._diagnostics = Diagnostics(self)
         self._reported_at = 0.0
@@ -121,8 +126,10 @@ class SegmentationNode(LifecycleNode):
     @reported
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and finish the frame in flight; the model stays loaded."""
-        self._stop_work()
+        finished = self._stop_work(FINISH_TIMEOUT)
         super().on_deactivate(state)
+        if not finished:
+            raise EngineError(f'inference has not returned for {FINISH_TIMEOUT:.0f} s')
         if self.failed:
             return TransitionCallbackReturn.ERROR
         self._label = 'inactive'
@@ -159,7 +166,7 @@ class SegmentationNode(LifecycleNode):
 
     def release(self) -> None:
         """Stop the work and free what configure made."""
-        self._stop_work()
+        self._stop_work(END_TIMEOUT)
         if self._label_info is not None:
             self._label_info.destroy()
         if self._outputs is not None:
@@ -176,13 +183,18 @@ class SegmentationNode(LifecycleNode):
         self._jumps.unregister()
         self.destroy_node()
 
-    def _stop_work(self) -> None:
+    def _stop_work(self, timeout: float) -> bool:
+        """Unsubscribe and end the inference thread; return whether it ended in time."""
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
-        if self._worker is not None and not self._worker.end(END_TIMEOUT):
-            self.get_logger().warning('left a frame in flight behind: inference takes too long')
-        self._worker = None
+        worker, self._worker = self._worker, None
+        begun = time.monotonic()
+        while worker is not None and not worker.end(TICK):
+            waited = time.monotonic() - begun
+            if waited > (END_TIMEOUT if self._stop.is_set() else timeout):
+                return False
+        return True
 
     def _accept(self, values: NodeParameters) -> None:
         if self._engine is None or self._label_info is None:

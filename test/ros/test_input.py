@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import time
 
+from builtin_interfaces.msg import Time as TimeMsg
 import cv2
 import numpy as np
+import pytest
 from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 
@@ -195,6 +198,25 @@ def test_a_driver_that_sets_no_stamp_is_not_blamed_for_latency(make_robot, pictu
     robot.camera.publish(robot.image(picture))
     robot.spin_until(lambda: robot.counts.processed == 1)
     assert robot.node._statistics.median_latency is None
+
+
+def test_simulated_time_that_jumps_back_resets_the_statistics(make_robot, picture):
+    robot = make_robot(use_sim_time=True).start('label')
+    clock = robot.probe.create_publisher(Clock, '/clock', 10)
+
+    def set_time(second: int) -> None:
+        robot.spin_until(lambda: clock.get_subscription_count() > 0)
+        clock.publish(Clock(clock=TimeMsg(sec=second)))
+        robot.spin_until(lambda: robot.node.get_clock().now().nanoseconds == second * 10**9)
+
+    set_time(100)
+    frame = robot.image(picture)
+    frame.header.stamp.sec = 99
+    robot.send(frame)
+    assert robot.node._statistics.median_latency == pytest.approx(1.0)
+    set_time(50)
+    assert robot.node._statistics.median_latency is None
+    assert any('time jumped back' in line for line in robot.log)
 
 
 def test_a_bag_that_starts_anew_resets_the_statistics(make_robot, picture):

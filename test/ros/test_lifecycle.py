@@ -113,6 +113,7 @@ def broken(tiny_model, **fields):
     ({'image_transport': 'theora'}, ['image_transport', 'theora', 'raw, compressed']),
     ({'anomaly_color_range': [3.0, 1.0]}, ['anomaly_color_range', 'vmin < vmax']),
     ({'model_path': 3}, ['model_path', 'a string']),
+    ({'qos_overrides./perception/overlay.publisher.reliability': 'perhaps'}, ['perhaps']),
 ])
 def test_configure_fails_with_the_parameter_at_fault(make_robot, parameters, words):
     robot = make_robot(**parameters)
@@ -192,6 +193,20 @@ def test_an_engine_that_fails_again_leads_through_on_error_to_unconfigured(
     robot.send(robot.image(picture))
     assert len(robot.received['label']) == 1
     assert robot.status('inference').level == b'\x00'
+
+
+def test_an_engine_that_hangs_does_not_hang_the_node(make_robot, picture, monkeypatch):
+    monkeypatch.setattr('hybrid_perception.ros.segmentation_node.FINISH_TIMEOUT', 0.5)
+    robot = make_robot().start('label')
+    begun, release = threading.Event(), threading.Event()
+    monkeypatch.setattr(robot.node._engine.segmenter, 'segment',
+                        lambda rgb: (begun.set(), release.wait(30)))
+    robot.camera.publish(robot.stamped(robot.image(picture)))
+    robot.spin_until(begun.is_set)
+    robot.node.trigger_deactivate()
+    assert 'inference has not returned' in robot.node.fault
+    assert Manager(robot).state == 'unconfigured'
+    release.set()
 
 
 def test_a_long_configure_reports_and_can_be_stopped(make_robot, monkeypatch):
