@@ -12,6 +12,7 @@ import argparse
 import os
 from pathlib import Path
 import random
+import shutil
 import signal
 import sys
 import time
@@ -35,6 +36,7 @@ NODE_NAME = 'perception'
 START_SECONDS = 120.0
 QUIET_SECONDS = 2.0
 KEPT = 300
+SHARED_MEMORY = 256 << 20
 SHOWN = 40
 
 
@@ -91,6 +93,7 @@ def play(
     if labels and not has_same_classes(manifest):
         labels = None
     command = node_command(args.model, environment)
+    warn_of_small_shared_memory()
     print(f'model   {manifest.name} ({manifest.path.name})')
     print(f'source  {args.source}')
     print(f'node    {" ".join(command)}')
@@ -121,6 +124,14 @@ def play(
             f'ends with:\n{node.tail()}')
     quality = measure_quality(answers, labels, manifest.class_map) if labels else None
     return answers, Report(len(indices), latencies, seconds, quality)
+
+
+def warn_of_small_shared_memory() -> None:
+    """Say so where a container leaves no room for three processes with 64 MB each."""
+    shared = Path('/dev/shm')
+    if shared.is_dir() and shutil.disk_usage(shared).free < SHARED_MEMORY:
+        print(f'{shared} has less than {SHARED_MEMORY >> 20} MB free; if no image arrives, start '
+              'the container with --shm-size=512m (docs/transport.md)')
 
 
 def has_same_classes(manifest: Manifest) -> bool:
