@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from .noise import F32, hashed
-from .objects.car import FORMS, wheel_radius
+from .objects.car import FORMS, CarForm, wheel_radius
 
 GLASS = (0.012, 0.013, 0.014)
 RUBBER = (0.012, 0.012, 0.012)
@@ -17,16 +17,13 @@ def _put(color: F32, where: np.ndarray, value: tuple[float, float, float]) -> No
     color[where] = np.array(value, np.float32)
 
 
-def paint_car(local: F32, normal: F32, base: F32, key: F32, footprint: F32
-              ) -> tuple[F32, F32, F32]:
+def paint_car(local: F32, base: F32, key: F32) -> tuple[F32, F32, F32]:
     """Return colour (N, 3), gloss (N,) and glow (N, 3) of car bodies.
 
     Args:
         local: (N, 3) metres from the nose, above the road, to the side.
-        normal: (N, 3) unit normals in the world, used for their rise only.
         base: (N, 3) colour of the paint.
         key: (N,) number of the form, plus 0.5 where the driver brakes.
-        footprint: (N,) pixel size in metres.
     """
     color = base.copy()
     gloss = np.full(len(base), 0.10, np.float32)
@@ -81,10 +78,9 @@ def _seams(length: float, station: F32, y: F32, belt: F32, side: F32, half: floa
         color[handle] *= np.float32(0.4)
 
 
-def _windows(form: object, station: F32, y: F32, side: F32, top: F32, belt: F32) -> np.ndarray:
+def _windows(form: CarForm, station: F32, y: F32, side: F32, top: F32, belt: F32) -> np.ndarray:
     """Return where the body is glass."""
-    cowl, crown = form.cowl, form.crown  # type: ignore[attr-defined]
-    rear, tail, half = form.rear, form.tail, form.width / 2  # type: ignore[attr-defined]
+    cowl, crown, rear, tail, half = form.cowl, form.crown, form.rear, form.tail, form.width / 2
     share = (y - belt) / np.maximum(top - belt, 0.05)
     flank = (share > 0.08) & (share < 0.80) & (y > belt + 0.03)
     slope_front = (station - cowl) / (crown - cowl)
@@ -132,8 +128,7 @@ def _plate(where: np.ndarray, rise: F32, side: F32, color: F32) -> None:
          & (side < 0.23), (0.02, 0.02, 0.02))
 
 
-def paint_wheel(local: F32, normal: F32, base: F32, key: F32, footprint: F32
-                ) -> tuple[F32, F32, F32]:
+def paint_wheel(local: F32, base: F32, key: F32) -> tuple[F32, F32, F32]:
     """Return the paint of wheels seen from the side: tyre, rim, spokes, hub."""
     r = np.sqrt(local[:, 0] ** 2 + local[:, 1] ** 2) / local[:, 2]
     angle = np.arctan2(local[:, 1], local[:, 0]) / 6.2832
@@ -147,8 +142,7 @@ def paint_wheel(local: F32, normal: F32, base: F32, key: F32, footprint: F32
     return color, gloss, np.zeros_like(base)
 
 
-def paint_coach(local: F32, normal: F32, base: F32, key: F32, footprint: F32
-                ) -> tuple[F32, F32, F32]:
+def paint_coach(local: F32, base: F32, key: F32) -> tuple[F32, F32, F32]:
     """Return the paint of buses (key 1), trams (2), lorry cabs (3) and lorry bodies (4)."""
     along, y, side = local[:, 0], local[:, 1], np.abs(local[:, 2])
     kind = np.round(key).astype(np.int64)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .camera import Intrinsics, ray_directions
-from .ground import GroundHit, paint_ground
+from .ground import GroundHit
+from .ground_paint import paint_ground
 from .lighting import Lighting, build_lighting
 from .noise import F32
 from .painting import Palette, Surface, paint_surface

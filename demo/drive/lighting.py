@@ -71,7 +71,7 @@ class Lighting:
             sun = self.street.sun_direction
             facing = normal[:, 0] * sun[0] + normal[:, 1] * sun[1] + normal[:, 2] * sun[2]
             at = np.flatnonzero(facing > 0)
-            spot = place[at] + np.float32(0.16) * normal[at]
+            spot = place[at] + np.float32(0.22) * normal[at]
             share = lit_share(self.shadow, sun, spot[:, 0], spot[:, 1], spot[:, 2])
             energy[at] += (self.street.sun * facing[at] * share)[:, None] * SUN_TINT
         return energy.astype(np.float32)

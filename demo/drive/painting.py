@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from .car_paint import paint_car, paint_coach, paint_wheel
 from .facade import FacadeAtlas, cell_number
-from .ground import GroundTextures, line
+from .ground import GroundTextures
+from .ground_paint import line
 from .noise import F32, hashed, smoothstep
+from .sign_paint import paint_sign
 from .soup import Material
 
 
@@ -193,7 +195,8 @@ def _stone(surface: Surface, palette: Palette) -> Paint:
     mottle = palette.noise.blotch.value(p[:, 2] + p[:, 0], p[:, 1], surface.footprint)
     streak = palette.noise.blotch.value((p[:, 2] + p[:, 0]) * 3, p[:, 1] * 0.3, surface.footprint)
     grain = palette.noise.grain.value(p[:, 2] + p[:, 0], p[:, 1], surface.footprint)
-    return Paint.plain(surface.color * (0.55 + 0.3 * mottle + 0.35 * streak + 0.2 * grain)[:, None])
+    tone = 0.55 + 0.3 * mottle + 0.35 * streak + 0.2 * grain
+    return Paint.plain(surface.color * tone[:, None])
 
 
 def _bark(surface: Surface, palette: Palette) -> Paint:
@@ -202,51 +205,23 @@ def _bark(surface: Surface, palette: Palette) -> Paint:
     return Paint.plain(surface.color * (0.45 + 1.0 * rough)[:, None])
 
 
-def _lamp(surface: Surface, palette: Palette) -> Paint:
+def _lamp(surface: Surface, _palette: Palette) -> Paint:
     paint = Paint.plain(surface.color)
     paint.glow = surface.color * np.float32(2.2)
     return paint
 
 
-def _sign(surface: Surface, palette: Palette) -> Paint:
-    """Paint signs of German kinds: ban, limit, give way, priority, stop, parking or crossing."""
-    x, y = surface.local[:, 0], surface.local[:, 1]
-    kind = np.round(surface.local[:, 2]).astype(np.int64) % 6
-    r = np.sqrt(x * x + y * y)
-    white, red, blue, yellow, black = (np.array(c, np.float32) for c in (
-        (0.62, 0.62, 0.60), (0.42, 0.015, 0.02), (0.015, 0.07, 0.30), (0.6, 0.38, 0.01),
-        (0.02, 0.02, 0.02)))
-    back = surface.normal[:, 2] > 0.3
-    color = np.tile(white, (x.size, 1))
-    color[(kind == 0) & (r < 0.95)] = blue
-    color[(kind == 0) & ((r > 0.78) | (np.abs(x - y) < 0.13))] = red
-    color[(kind == 1) & (r > 0.74)] = red
-    digits = (kind == 1) & (np.abs(y) < 0.32) & (np.abs(np.abs(x) - 0.25) < 0.18)
-    hole = (np.abs(y) < 0.16) & (np.abs(np.abs(x) - 0.25) < 0.07)
-    color[digits & ~hole] = black
-    rim = np.minimum.reduce([0.65 - y, 0.65 + 0.5 * y - 0.866 * x, 0.65 + 0.5 * y + 0.866 * x])
-    color[(kind == 2) & (rim < 0.2)] = red
-    inner = np.maximum(np.abs(x), np.abs(y))
-    diamond = np.abs(x) + np.abs(y)
-    color[(kind == 3) & (diamond < 1.02)] = yellow
-    color[(kind == 4)] = red
-    word = (kind == 4) & (np.abs(y) < 0.26) & (np.abs(x) < 0.68) & (np.mod(x * 3 + 0.1, 1) > 0.3)
-    color[word] = white
-    color[(kind == 5)] = blue
-    color[(kind == 5) & (inner > 1.12)] = white
-    triangle = (y > -0.62) & (y < 0.7) & (np.abs(x) * 1.25 < (0.7 - y))
-    color[(kind == 5) & triangle] = white
-    color[(kind == 5) & triangle & (np.abs(x) < 0.14) & (y < 0.2)] = black
-    color[back] = np.array([0.2, 0.2, 0.2], np.float32)
-    paint = Paint.plain(color)
+def _sign(surface: Surface, _palette: Palette) -> Paint:
+    paint = Paint.plain(paint_sign(surface.local, surface.normal[:, 2]))
     paint.gloss[:] = 0.03
     return paint
 
 
-def _as_paint(painter: Callable[..., tuple[F32, F32, F32]]) -> Callable[[Surface, Palette], Paint]:
-    def paint(surface: Surface, palette: Palette) -> Paint:
-        return Paint(*painter(surface.local, surface.normal, surface.color, surface.key,
-                              surface.footprint))
+def _vehicle(painter: Callable[[F32, F32, F32], tuple[F32, F32, F32]]
+             ) -> Callable[[Surface, Palette], Paint]:
+    """Return a painter for what is painted by its own coordinates alone."""
+    def paint(surface: Surface, _palette: Palette) -> Paint:
+        return Paint(*painter(surface.local, surface.color, surface.key))
     return paint
 
 
@@ -254,5 +229,5 @@ PAINTERS: dict[int, Callable[[Surface, Palette], Paint]] = {
     Material.FACADE: _facade, Material.ROOF: _roof, Material.LEAF: _leaf, Material.CLOTH: _cloth,
     Material.FUR: _fur, Material.WOOD: _wood, Material.QUILT: _quilt, Material.METAL: _metal,
     Material.STONE: _stone, Material.BARK: _bark, Material.LAMP: _lamp, Material.SIGN: _sign,
-    Material.CAR: _as_paint(paint_car), Material.WHEEL: _as_paint(paint_wheel),
-    Material.COACH: _as_paint(paint_coach)}
+    Material.CAR: _vehicle(paint_car), Material.WHEEL: _vehicle(paint_wheel),
+    Material.COACH: _vehicle(paint_coach)}

@@ -50,7 +50,8 @@ def tone(light: F32) -> F32:
     x = np.clip(light, 0, None)
     x = x * (x + 0.035) / (x + 0.055)
     x = np.where(x < 0.55, x, 0.55 + 0.45 * (1 - np.exp(-(x - 0.55) / 0.45)))
-    return np.where(x < 0.0031308, 12.92 * x, 1.055 * np.power(np.maximum(x, 1e-6), 1 / 2.4) - 0.055)
+    curve = 1.055 * np.power(np.maximum(x, 1e-6), 1 / 2.4) - 0.055
+    return np.where(x < 0.0031308, 12.92 * x, curve)
 
 
 def develop(view: View, camera: Intrinsics, pose: Pose, after: Pose, seed: int, number: int

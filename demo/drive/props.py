@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from .objects.tree import build_bush, build_tree
 from .shapes import box
 from .soup import Soup, merge
 from .street import KERB_HEIGHT, Lot, Street
-
 
 HORIZON = 260.0
 
@@ -165,7 +164,8 @@ def _kerbside(street: Street, rng: np.random.Generator) -> list[Prop]:
         z = 2.0
         while posts[index] and z < street.length:
             if _free(street, z):
-                props.append(_single(build_bollard().placed(side * (edge - 0.2), KERB_HEIGHT, z), z))
+                post = build_bollard().placed(side * (edge - 0.2), KERB_HEIGHT, z)
+                props.append(_single(post, z))
             z += 1.8
     return props
 
@@ -216,7 +216,7 @@ def _parked(street: Street, rng: np.random.Generator) -> list[Prop]:
                 soup = build_truck(rng) if kind < 0.03 else build_car(rng)
                 yaw = 0.0 if side > 0 else math.pi
                 x = side * (street.kerb - 1.05 + float(rng.uniform(-0.1, 0.1)))
-                props.append(_single(soup.placed(x, 0.0, z, yaw=yaw + float(rng.normal(0, 0.02))), z,
-                                     5.0))
+                yaw += float(rng.normal(0, 0.02))
+                props.append(_single(soup.placed(x, 0.0, z, yaw=yaw), z, 5.0))
             z += float(rng.uniform(5.6, 6.6))
     return props

@@ -15,8 +15,8 @@ def _shell(length: float, width: float, low: float, high: float, color: Color, l
            kind: int, middle: float = 0.0) -> Soup:
     """Return a box with a rounded outline; local is (from the nose, height, sideways)."""
     half = width / 2
-    ring = [(half, low), (half, low + 0.3), (half * 0.995, high - 0.45), (half * 0.97, high - 0.15),
-            (half * 0.85, high - 0.02), (0.0, high)]
+    ring = [(half, low), (half, low + 0.3), (half * 0.995, high - 0.45),
+            (half * 0.97, high - 0.15), (half * 0.85, high - 0.02), (0.0, high)]
     outline = ring + [(-w, h) for w, h in ring[-2::-1]]
     stations = np.array([0.0, 0.12, 0.5, *np.linspace(1.0, length - 0.5, 6), length - 0.1, length])
     pinch = np.interp(stations, [0, 0.12, 0.5, length - 0.1, length], [0.9, 0.96, 1, 1, 0.95])

@@ -128,8 +128,8 @@ def _roof(rng: np.random.Generator, side: int, out: float, start: float, end: fl
     if rng.random() < 0.6:
         z = float(rng.uniform(start + 0.5, end - 1.2))
         xa, xb = sorted((ridge - side * 0.6, ridge))
-        soups.append(box((xa, height + rise - 1.2, z), (xb, height + rise + 1.0, z + 0.7), BRICK[0],
-                         Label.BUILDING, Material.STONE))
+        soups.append(box((xa, height + rise - 1.2, z), (xb, height + rise + 1.0, z + 0.7),
+                         BRICK[0], Label.BUILDING, Material.STONE))
     return merge(soups)
 
 

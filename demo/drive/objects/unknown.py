@@ -1,28 +1,42 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Things that have no business on a road and no class: furniture, cargo, animals."""
+"""Things that have no business on a road and no class: furniture and cargo."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+import math
 
 import numpy as np
 
 from ..labels import Label
 from ..shapes import box, circle, disc, ellipsoid, skin, tube
 from ..soup import Color, Material, Soup, merge
+from .animal import build_animal
 from .cycle import hoop
 
 WHO = Label.UNKNOWN
 
 
 def build_mattress(rng: np.random.Generator) -> Soup:
-    """Return a quilted mattress that leans on its long edge."""
+    """Return a quilted mattress that lies on the road, one end buckled up."""
     tone = float(rng.uniform(0.35, 0.6))
     color: Color = (tone, tone * 0.96, tone * 0.88)
-    slab = box((-0.95, 0.0, -0.1), (0.95, 1.35, 0.1), color, WHO, Material.QUILT)
-    return slab.placed(pitch=float(rng.uniform(-1.2, -0.9)), y=0.12)
+    rise = float(rng.uniform(0.35, 0.9))
+    outline = [(-0.68, -0.08), (-0.7, 0.0), (-0.68, 0.1), (0.0, 0.13), (0.68, 0.1), (0.7, 0.0),
+               (0.68, -0.08), (0.0, -0.1)]
+    angles = [max(0.0, rise * (k - 7) / 3.0) for k in range(12)]
+    z, y, rows = -1.0, 0.1, []
+    for angle in angles:
+        lean, lift = math.sin(angle), math.cos(angle)
+        rows.append([(u, y + v * lift, z - v * lean) for u, v in outline])
+        z, y = z + 0.175 * lift, y + 0.175 * lean
+    grid = np.round(np.array(rows), 6)
+    ends = [np.repeat(grid[[k]].mean(axis=1, keepdims=True), len(outline), axis=1)
+            for k in (0, -1)]
+    whole = np.concatenate([ends[0], grid, ends[1]])
+    slab = skin(whole, color, WHO, Material.QUILT, closed=True, key=0.7)
+    return slab.placed(yaw=float(rng.uniform(-0.8, 0.8)))
 
 
 def build_sofa(rng: np.random.Generator) -> Soup:
@@ -33,15 +47,17 @@ def build_sofa(rng: np.random.Generator) -> Soup:
     soups = [box((-0.95, 0.1, -0.35), (0.95, 0.42, 0.4), color, WHO, Material.CLOTH),
              box((-1.0, 0.1, 0.28), (1.0, 0.9, 0.5), color, WHO, Material.CLOTH)]
     for sign in (-1, 1):
-        soups.append(tube([(sign * 0.98, 0.3, -0.4), (sign * 0.98, 0.45, 0.0),
-                           (sign * 0.98, 0.45, 0.45)], [0.2, 0.19, 0.19], color, WHO,
-                          Material.CLOTH, sides=9))
+        soups.append(box((sign * 0.98 - 0.14, 0.1, -0.38), (sign * 0.98 + 0.14, 0.5, 0.45), color,
+                         WHO, Material.CLOTH))
+        soups.append(tube([(sign * 0.98, 0.5, z) for z in (-0.42, -0.4, 0.0, 0.46, 0.48)],
+                          [0.02, 0.17, 0.18, 0.17, 0.02], color, WHO, Material.CLOTH, sides=10))
         soups.append(ellipsoid((sign * 0.42, 0.46, -0.02), (0.42, 0.11, 0.37), color, WHO,
                                Material.CLOTH))
         soups.append(ellipsoid((sign * 0.42, 0.7, 0.25), (0.41, 0.24, 0.12), color, WHO,
                                Material.CLOTH))
         for z in (-0.3, 0.4):
-            soups.append(box((sign * 0.85 - 0.03, 0, z - 0.03), (sign * 0.85 + 0.03, 0.12, z + 0.03),
+            x = sign * 0.85
+            soups.append(box((x - 0.03, 0, z - 0.03), (x + 0.03, 0.12, z + 0.03),
                              (0.06, 0.03, 0.02), WHO))
     return merge(soups)
 
@@ -65,60 +81,6 @@ def build_boxes(rng: np.random.Generator) -> Soup:
     flap = box((-0.3, 0, 0), (0.3, 0.02, 0.25), kraft, WHO, Material.WOOD, 0.9)
     soups.append(flap.placed(x=0.8, y=0.45, z=-0.05, pitch=-0.7, yaw=0.5))
     return merge(soups)
-
-
-def build_animal(rng: np.random.Generator, phase: float = 0.0, kind: int = 0) -> Soup:
-    """Return a deer (0), cow (1), wild boar (2) or dog (3) that faces +z, legs at `phase`."""
-    tall, long, fat, color = (
-        (1.0, 1.2, 0.225, (0.10, 0.062, 0.036)), (1.35, 1.9, 0.38, (0.3, 0.27, 0.24)),
-        (0.75, 1.15, 0.26, (0.035, 0.028, 0.022)), (0.62, 0.8, 0.13, (0.14, 0.09, 0.045)))[kind]
-    tone: Color = (color[0], color[1], color[2])
-    half = long / 2
-    belly = tall - fat
-    soups = [tube([(0, belly, -half * 1.03), (0, belly + 0.02, -half * 0.85),
-                   (0, belly - 0.02, -half * 0.3), (0, belly - 0.03, half * 0.3),
-                   (0, belly + 0.03, half * 0.8), (0, belly + 0.1, half * 1.05)],
-                  [fat * 0.35, fat * 0.9, fat * 1.02, fat * 1.05, fat * 0.95, fat * 0.4], tone, WHO,
-                  Material.FUR, sides=12, flatten=0.8, key=kind / 4)]
-    rise = (0.55, 0.1, -0.08, 0.28)[kind]
-    neck = (0.0, belly + 0.1, half * 0.85)
-    head = (0.0, tall + rise, half + (0.28, 0.5, 0.35, 0.22)[kind])
-    soups.append(tube([neck, head], [fat * 0.62, fat * 0.34], tone, WHO, Material.FUR,
-                      key=kind / 4))
-    size = (0.16, 0.28, 0.24, 0.14)[kind]
-    for sign in (-1, 1):
-        soups.append(ellipsoid((sign * size * 0.45, head[1] + size * 0.12, head[2] + size * 0.35),
-                               (0.02, 0.03, 0.03), (0.004, 0.004, 0.004), WHO, rings=4, sides=6))
-    nose = (0.0, head[1] - size * 0.5, head[2] + size * 1.5)
-    soups.append(tube([(0, head[1] + 0.03, head[2] - size * 0.4), head, nose],
-                      [size * 0.5, size * 0.62, size * 0.32], tone, WHO, Material.FUR, key=kind / 4))
-    soups.append(ellipsoid(nose, (size * 0.33, size * 0.3, size * 0.28), (0.015, 0.012, 0.012), WHO,
-                           rings=5, sides=8))
-    for sign in (-1, 1):
-        soups.append(ellipsoid((sign * size * 0.8, head[1] + size * 0.5, head[2] - size * 0.2),
-                               (size * 0.5, size * 0.28, size * 0.14), tone, WHO, rings=4, sides=6))
-        if kind == 0:
-            soups += _antler(sign, head)
-        for end, lag in ((half * 0.78, 0.0), (-half * 0.82, 2.2)):
-            swing = 0.38 * math.sin(phase + lag + (math.pi if sign > 0 else 0.0))
-            hip = (sign * fat * 0.5, belly - 0.05, end)
-            knee = (hip[0], belly * 0.48, end + swing * belly * 0.45)
-            hoof = (hip[0], 0.02 + 0.1 * max(0.0, swing), end + swing * belly * 0.85)
-            soups.append(tube([hip, knee, hoof], [fat * 0.6, fat * 0.22, fat * 0.15], tone, WHO,
-                              Material.FUR, key=kind / 4, sides=7))
-    soups.append(tube([(0, belly + fat * 0.4, -half), (0, belly * 0.7, -half * 1.15)],
-                      [0.04, 0.02], tone, WHO, sides=5))
-    return merge(soups)
-
-
-def _antler(sign: int, head: tuple[float, float, float]) -> list[Soup]:
-    x, y, z = sign * 0.06, head[1] + 0.08, head[2] - 0.06
-    tips = [(x + sign * 0.22, y + 0.5, z - 0.12), (x + sign * 0.3, y + 0.32, z + 0.1),
-            (x + sign * 0.1, y + 0.4, z + 0.12)]
-    fork = (x + sign * 0.14, y + 0.2, z - 0.05)
-    bone: Color = (0.2, 0.15, 0.09)
-    return [tube([(x, y, z), fork], [0.022, 0.018], bone, WHO, sides=5),
-            *(tube([fork, tip], [0.018, 0.006], bone, WHO, sides=5) for tip in tips)]
 
 
 def build_ladder(rng: np.random.Generator) -> Soup:
@@ -196,6 +158,6 @@ def build_barrel(rng: np.random.Generator) -> Soup:
 
 BUILDERS: tuple[Callable[[np.random.Generator], Soup], ...] = (
     build_mattress, build_sofa, build_tyre, build_boxes, build_ladder, build_pallet,
-    build_fridge, build_suitcases, build_barrel, build_ball, build_animal,
-    lambda rng: build_animal(rng, 0.7, 1), lambda rng: build_animal(rng, 0.4, 2),
-    lambda rng: build_animal(rng, 1.0, 3))
+    build_fridge, build_suitcases, build_barrel, build_ball, lambda _rng: build_animal(0),
+    lambda _rng: build_animal(1, 0.7), lambda _rng: build_animal(2, 0.4),
+    lambda _rng: build_animal(3, 1.0))
