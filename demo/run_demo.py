@@ -207,7 +207,7 @@ def write_output(
     page = args.output / 'index.html'
     if panels:
         best = choose_best(panels, open_source(args.source).labels, class_map.unknown_id)
-        cv2.imwrite(str(args.output / 'overlay.png'), best.compose(640))
+        cv2.imwrite(str(args.output / 'overlay.png'), best.compose())
         classes = [*zip(class_map.names, class_map.colors, strict=True),
                    (class_map.unknown_name, class_map.unknown_color)]
         page.write_text(render_page(
