@@ -13,7 +13,12 @@ import pytest
 launch_pytest = pytest.importorskip(
     'launch_pytest', reason='launch_pytest is not installed: it comes with a ROS 2 installation')
 
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, RegisterEventHandler
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
 from launch.event_handlers import OnProcessExit
 from launch.launch_context import LaunchContext
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -66,8 +71,7 @@ def test_the_transport_profile_is_set_unless_the_user_chose_one(monkeypatch, giv
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     context = LaunchContext()
-    choose, = [entity for entity in described().entities
-               if getattr(entity, '_OpaqueFunction__function', None) is not None][:1]
+    choose = next(entity for entity in described().entities if isinstance(entity, OpaqueFunction))
     chosen = {''.join(part.perform(context) for part in action.name)
               for action in choose.execute(context) or []}
     assert chosen == expected
