@@ -23,9 +23,11 @@ class InlierConfig(_Section):
     """One inlier set below `root`, which may begin with `{data}`."""
 
     root: str
-    labels: str = Field('labels', description='the folder of label PNGs beside `images`')
+    set: str = Field('folder', description='a name of `data.registry`')
+    split: str | None = Field(None, description='of a set that has splits')
+    labels: str = Field('labels', description='for folder: the label PNGs beside `images`')
     part: Literal['all', 'train', 'val'] = Field('all', description='val: every fifth by name')
-    lookup: str | None = Field(None, description='JSON from file ids to train ids')
+    lookup: str | None = Field(None, description='for folder: JSON from file ids to train ids')
     size: tuple[int, int] | None = Field(None, description='(height, width) it is seen at')
     share: float = Field(1.0, gt=0)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.negatives import CutoutBank
 from hybrid_training.data.own_sets import open_folder, take_part
+from hybrid_training.data.registry import open_set
 from hybrid_training.data.training_samples import Source, TrainingSamples
 
 
@@ -28,6 +30,9 @@ def open_inliers(
         config: InlierConfig, data_root: Path, classes: ClassList = CITYSCAPES) -> LabeledImages:
     """Open one configured set of labelled images, labels as train ids of `classes`."""
     root = resolve(config.root, data_root)
+    if config.set != 'folder':
+        pairs = open_set(config.set, root, split=config.split, classes=classes)
+        return take_part(replace(pairs, size=config.size or pairs.size), config.part)
     lookup = None
     if config.lookup is not None:
         lookup = lookup_from_json(resolve(config.lookup, data_root))

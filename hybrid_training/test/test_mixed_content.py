@@ -91,3 +91,17 @@ def test_real_negatives_paste(data_root: Path):
     MixedContent(bank).paste(image, label, ignore=255, negative=254,
                              rng=np.random.default_rng(1))
     assert (label == 254).any()
+
+
+def test_registered_set_gives_the_samples_of_its_folder(data_root: Path, toy_data):
+    """The same pack, opened as a plain folder and by name, gives the same training samples."""
+    pack = data_root / 'cityscapes640'
+    common = {'name': 'same', 'steps': 1, 'batch_size': 2, 'crop': {'size': [64, 64]}}
+    by_folder = {'root': str(pack / 'val'), 'lookup': str(pack / 'labels.json'),
+                 'size': [512, 1024], 'part': 'val'}
+    by_name = {'set': 'cityscapes640', 'root': str(pack), 'split': 'val', 'part': 'val'}
+    first, second = (
+        training_samples(TrainingConfig.model_validate({**common, 'inliers': [inlier]}), toy_data)
+        for inlier in (by_folder, by_name))
+    for number in range(2):
+        assert all(map(torch.equal, first[number], second[number]))

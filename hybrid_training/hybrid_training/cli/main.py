@@ -11,17 +11,18 @@ from pathlib import Path
 import sys
 
 from hybrid_perception.exceptions import HybridPerceptionError
-from hybrid_training.cli import evaluate, export, train
+from hybrid_training.cli import data, evaluate, export, train
 from hybrid_training.exceptions import HybridTrainingError
 
 # A subcommand is a module with `add_parser(subparsers)`, which sets `run` as its default.
-_COMMANDS = (train, evaluate, export)
+_COMMANDS = (data, train, evaluate, export)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all subcommands."""
     parser = argparse.ArgumentParser(
-        prog='hybrid-training', description='Train, evaluate and export open-set models.',
+        prog='hybrid-training',
+        description='Check data; train, evaluate and export open-set models.',
         epilog='Example: hybrid-training train --config my.yaml --data ~/data --output runs/my')
     subparsers = parser.add_subparsers(metavar='COMMAND', required=True)
     for command in _COMMANDS:

@@ -1,0 +1,128 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""`hybrid-training data`: `check` a set, `preview` what training will see."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from hybrid_training.data.check import CheckReport
+    from hybrid_training.data.class_list import ClassList
+    from hybrid_training.data.labeled_images import ListedPairs
+
+FAULTS_SHOWN = 20
+SHEET_TILES = 12
+ANOMALY_NAMES = ('known', 'anomaly')
+ANOMALY_COLORS = ((90, 110, 90), (255, 80, 0))
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add this subcommand."""
+    from hybrid_training.data.registry import SETS
+
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        'data', help='check a data set, or preview mixed images',
+        description='Look at data before training on it.')
+    commands = parser.add_subparsers(metavar='COMMAND', required=True)
+    layouts = '\n'.join(
+        f'  {s.name} ({", ".join(s.splits)})\n      {s.layout}' if s.splits
+        else f'  {s.name}\n      {s.layout}' for s in SETS.values())
+    check = commands.add_parser(
+        'check', help='read every file of a set and refuse a wrong encoding',
+        description='Read every file of a set: counts, sizes, label values, shares of classes, '
+                    'a contact sheet. Ends with 1 and names file and value where something is '
+                    'wrong.',
+        epilog='Sets, their splits and layouts:\n' + layouts + '\n\nExample: hybrid-training data '
+               'check folder ~/my --classes ~/my/classes.yaml --sheet sheet.png',
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    check.add_argument('set', choices=list(SETS), metavar='SET')
+    check.add_argument('root', type=Path, metavar='ROOT')
+    check.add_argument('--split', help='default: the first one listed below')
+    check.add_argument('--classes', metavar='YAML',
+                       help='classes of your own, or the name of a list (cityscapes, camvid, '
+                            'streethazards)')
+    check.add_argument('--images', type=Path, metavar='DIR',
+                       help='where the images are, for Fishyscapes masks that come alone')
+    check.add_argument('--sheet', type=Path, metavar='PNG', help='write a contact sheet there')
+    check.set_defaults(run=run_check)
+    return parser
+
+
+def run_check(arguments: argparse.Namespace) -> None:
+    """Check a set, print what is in it, and fail if anything is wrong with it.
+
+    Raises:
+        ValueError: the set has faults; the message holds the first.
+    """
+    from hybrid_training.config import class_list
+    from hybrid_training.data.check import check_set
+    from hybrid_training.data.class_list import CLASS_LISTS
+    from hybrid_training.data.registry import find_set, open_set
+
+    spec = find_set(arguments.set)
+    classes = class_list(arguments.classes, arguments.data) if arguments.classes else None
+    pairs = open_set(spec.name, arguments.root, split=arguments.split, classes=classes,
+                     images=arguments.images)
+    report = check_set(spec, pairs)
+    names, colors = ANOMALY_NAMES, ANOMALY_COLORS
+    if spec.kind == 'inlier':
+        shown: ClassList = classes or next(
+            (v for k, v in CLASS_LISTS.items() if spec.name.startswith(k)),
+            CLASS_LISTS['cityscapes'])
+        names, colors = shown.names, shown.colors
+    _print_report(report, names)
+    if arguments.sheet:
+        _write_contact_sheet(arguments.sheet, pairs, colors)
+        print(f'sheet: {arguments.sheet}')
+    for fault in report.faults[:FAULTS_SHOWN]:
+        print(f'fault: {fault}')
+    if report.faults:
+        msg = f'{len(report.faults)} faults in {arguments.root}, the first: {report.faults[0]}'
+        raise ValueError(msg)
+    print('no fault found')
+
+
+def _print_report(report: CheckReport, names: tuple[str, ...]) -> None:
+    from hybrid_training.data.label_codes import spans
+    from hybrid_training.data.label_ids import VOID
+
+    sizes = ', '.join(f'{w}x{h}: {n}' for (h, w), n in report.sizes.most_common(6))
+    print(f'{report.images} images, {report.labeled} with labels; sizes {sizes}')
+    if report.labeled:
+        print(f'values in the label files: {spans(np.flatnonzero(report.values))}')
+        total = max(1, int(report.meanings.sum()))
+        rows = [(i, name) for i, name in enumerate(names)]
+        if report.meanings[len(names)] and len(names) != VOID:
+            rows.append((len(names), 'unknown'))
+        for i, name in (*rows, (VOID, 'void')):
+            print(f'  {i:3d} {name:20s} {report.meanings[i] / total:8.3%} of the pixels, in '
+                  f'{report.files[i]} files')
+        absent = [n for i, n in rows if not report.meanings[i]]
+        if absent:
+            print(f'warning: nowhere to be found: {", ".join(absent)}')
+    for warning in report.warnings:
+        print(f'warning: {warning}')
+
+
+def _write_contact_sheet(
+        path: Path, pairs: ListedPairs, colors: tuple[tuple[int, int, int], ...]) -> None:
+    from hybrid_training.data.contact_sheet import label_colors, tile, write_sheet
+
+    palette = label_colors(colors)
+    tiles = []
+    for index in np.linspace(0, len(pairs) - 1, min(SHEET_TILES, len(pairs))).round():
+        i = int(index)
+        try:
+            image = pairs.image(i)
+            label = None if pairs.pairs[i].label is None else pairs.codes.table[
+                pairs.stored_label(i)]
+        except ValueError:
+            continue  # among the faults already
+        tiles.append(tile(image, label, palette, pairs.names[i], pairs.size or image.shape[:2]))
+    if tiles:
+        write_sheet(path, tiles)
