@@ -10,6 +10,7 @@ from hybrid_perception.metrics.components import (
     component_overlaps,
 )
 from hybrid_perception.metrics.confusion import ConfusionMatrix, open_miou
+from hybrid_perception.metrics.curve import FPR_RULES, RankingCurve, ranking_curve
 from hybrid_perception.metrics.ranking import (
     auroc,
     average_precision,
@@ -17,18 +18,26 @@ from hybrid_perception.metrics.ranking import (
     threshold_at_fpr,
     threshold_at_tpr,
 )
+from hybrid_perception.metrics.score_bins import ScoreBins
+from hybrid_perception.metrics.streaming import RankingErrors, StreamingRanking
 
 __all__ = [
+    'FPR_RULES',
     'SIZE_FILTERS',
     'ComponentMeasures',
     'ComponentMetrics',
     'ConfusionMatrix',
+    'RankingCurve',
+    'RankingErrors',
+    'ScoreBins',
     'SizeFilter',
+    'StreamingRanking',
     'auroc',
     'average_precision',
     'component_overlaps',
     'fpr_at_tpr',
     'open_miou',
+    'ranking_curve',
     'threshold_at_fpr',
     'threshold_at_tpr',
 ]

@@ -139,7 +139,7 @@ def component_overlaps(
 
 
 def _overlaps(
-    true: NDArray[np.int32], found: NDArray[np.int32]
+    true: NDArray[Any], found: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute sIoU and PPV from two flat component maps, 0 = none."""
     # 0 is appended so that it is number 0 also where no background is left.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.metrics.curve import ranking_curve
 from hybrid_perception.metrics.targets import SplitScores, split_scores
 
 
@@ -64,18 +65,27 @@ def threshold_at_tpr(score: ArrayLike, target: ArrayLike, tpr: float = 0.95) -> 
     return _threshold_at_tpr(_split(score, target, need_known=False).anomaly, tpr)
 
 
-def fpr_at_tpr(score: ArrayLike, target: ArrayLike, tpr: float = 0.95) -> float:
-    """Compute the share of known pixels detected where ``tpr`` is first reached.
+def fpr_at_tpr(
+    score: ArrayLike, target: ArrayLike, tpr: float = 0.95, *, rule: str = 'fishyscapes'
+) -> float:
+    """Compute the share of known pixels detected where ``tpr`` is reached.
+
+    Args:
+        score: see above.
+        target: see above.
+        tpr: share of anomaly pixels that must be detected.
+        rule: which published reading of "reached", one of ``FPR_RULES``; the default, of
+            Fishyscapes and SegmentMeIfYouCan, is the first ROC point with TPR >= ``tpr``.
 
     Returns:
         False positive rate in 0..1 (FPR95 for the default).
 
     Raises:
-        ParameterError: ``tpr`` outside (0, 1], no anomaly or no known pixel, a NaN score, or an
-            unknown target value.
-
-    Source: Fishyscapes and SegmentMeIfYouCan, first ROC point with TPR >= 0.95.
+        ParameterError: ``tpr`` outside (0, 1], no such rule, no anomaly or no known pixel, a NaN
+            score, or an unknown target value.
     """
+    if rule != 'fishyscapes':
+        return ranking_curve(score, target).fpr_at_tpr(tpr, rule)
     known, anomaly = _split(score, target)
     threshold = _threshold_at_tpr(anomaly, tpr)
     detected = known.size - np.searchsorted(known, threshold, side='left')
