@@ -69,6 +69,11 @@ class FrameStatistics:
             self._latency.add(latency)
         return cycle
 
+    def skip(self) -> None:
+        """Note that a frame was left alone because nobody reads; a pause is no slow cycle."""
+        self.count('unread')
+        self._last_output = None
+
     def forget_rates(self) -> None:
         """Forget the recent frames, because time jumped."""
         for recent in (self._input, self._processing, self._latency):

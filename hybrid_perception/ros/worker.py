@@ -134,7 +134,7 @@ class Worker:
             return
         watched = self._outputs.watched()
         if not watched:
-            self._statistics.count('unread')
+            self._statistics.skip()
             return
         rgb = rgb_from_msg(message)
         self._note_size(rgb.shape[1], rgb.shape[0])

@@ -118,6 +118,20 @@ def test_the_times_are_published_in_milliseconds(make_robot, picture):
     assert 200.0 < cycle[0] < 5000.0
 
 
+def test_a_pause_in_which_nobody_read_is_no_slow_cycle(make_robot, picture):
+    robot = make_robot().start()
+    reader = robot.read(DEBUG[2])
+    robot.send(robot.image(picture))
+    robot.probe.destroy_subscription(reader)
+    robot.spin_until(lambda: not robot.node._outputs.watched())
+    robot.send(robot.image(picture))
+    robot.read(DEBUG[2])
+    robot.send(robot.image(picture))
+    assert robot.received[DEBUG[2]] == []
+    robot.send(robot.image(picture))
+    assert len(robot.received[DEBUG[2]]) == 1
+
+
 def calibration(width: int = 96, height: int = 48) -> CameraInfo:
     return CameraInfo(
         width=width, height=height, distortion_model='plumb_bob', d=[0.1, 0.0, 0.0, 0.0, 0.0],
