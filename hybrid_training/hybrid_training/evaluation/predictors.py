@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,8 +17,13 @@ from hybrid_perception.backends.base import Backend
 from hybrid_perception.geometry import resize_frame
 from hybrid_perception.manifest import Manifest
 from hybrid_perception.segmentation import Segmenter
-from hybrid_training.models.dense_hybrid import DenseHybridNet
-from hybrid_training.scores import discriminative_score, generative_score, hybrid_score
+from hybrid_training.max_logit_statistics import MaxLogitStatistics
+from hybrid_training.models.dense_hybrid import DenseHybridNet, HybridLogits
+from hybrid_training.scores import SCORES
+
+PARTS = ('hybrid', 'discriminative', 'generative', 'max_softmax')
+"""The hybrid score, both of its parts, and the baseline that everyone knows."""
+STANDARDIZED = 'standardized_max_logit'
 
 
 @dataclass(frozen=True)
@@ -42,35 +47,51 @@ class Predictor(Protocol):
 
 
 class NetworkPredictor:
-    """A network in PyTorch: hybrid score, both of its parts, and 1 - max softmax beside them.
+    """A network in PyTorch, with scores of one's choice from the same logits.
 
     Args:
         model: the network; used in eval mode, and left in the mode it came in.
         size: (height, width) that pictures are resized to, multiples of 32.
+        scores: names in `hybrid_training.scores.SCORES`.
+        statistics: of known content; adds the score `standardized_max_logit`.
+
+    Raises:
+        ValueError: there is no score of a name.
     """
 
-    def __init__(self, model: DenseHybridNet, size: tuple[int, int]) -> None:
+    def __init__(
+            self, model: DenseHybridNet, size: tuple[int, int], *, scores: Sequence[str] = PARTS,
+            statistics: MaxLogitStatistics | None = None) -> None:
+        unknown = sorted(set(scores) - set(SCORES))
+        if unknown:
+            msg = f'no score is called {", ".join(unknown)}; there are {", ".join(SCORES)}'
+            raise ValueError(msg)
         self._model = model
         self._size = size
+        self._scores = tuple(scores)
+        self._statistics = statistics
 
     def __call__(self, rgb: NDArray[np.uint8]) -> Prediction:
         """Predict one picture (H, W, 3) uint8 RGB of any size."""
+        logits, dataset_logit = self.logits(rgb)
+        with torch.inference_mode():
+            scores = {name: SCORES[name](logits, dataset_logit) for name in self._scores}
+            if self._statistics is not None:
+                scores[STANDARDIZED] = self._statistics.score(logits)
+            label = upsample(logits, self._size)[0].max(0).indices.byte().numpy()
+            maps = {name: upsample(score[None], self._size)[0, 0].numpy()
+                    for name, score in scores.items()}
+        return Prediction(label, maps)
+
+    def logits(self, rgb: NDArray[np.uint8]) -> HybridLogits:
+        """Return what both heads say about one picture (H, W, 3) uint8 RGB of any size."""
         image = torch.from_numpy(resize_frame(rgb, self._size)).permute(2, 0, 1)[None].float()
         training = self._model.training
         self._model.eval()
         with torch.inference_mode():
-            logits, dataset_logit = self._model(image)
-            scores = {
-                'hybrid': hybrid_score(logits, dataset_logit),
-                'discriminative': discriminative_score(dataset_logit),
-                'generative': generative_score(logits),
-                'max_softmax': 1 - logits.softmax(1).amax(1),
-            }
-            label = upsample(logits, self._size)[0].max(0).indices.byte().numpy()
-            maps = {name: upsample(score[None], self._size)[0, 0].numpy()
-                    for name, score in scores.items()}
+            found: HybridLogits = self._model(image)
         self._model.train(training)
-        return Prediction(label, maps)
+        return found
 
 
 class ExportedPredictor:
