@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics of anomaly scores and of labels: one definition for training, demo and replay."""
 
+from hybrid_perception.metrics.bootstrap import BootstrapIntervals, ImageHistograms, Interval
 from hybrid_perception.metrics.components import (
     SIZE_FILTERS,
     ComponentMeasures,
@@ -24,9 +25,12 @@ from hybrid_perception.metrics.streaming import RankingErrors, StreamingRanking
 __all__ = [
     'FPR_RULES',
     'SIZE_FILTERS',
+    'BootstrapIntervals',
     'ComponentMeasures',
     'ComponentMetrics',
     'ConfusionMatrix',
+    'ImageHistograms',
+    'Interval',
     'RankingCurve',
     'RankingErrors',
     'ScoreBins',
