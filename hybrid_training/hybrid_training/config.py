@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 import yaml
 
 from hybrid_training.data.class_list import CLASS_LISTS, ClassList, load_class_list
@@ -36,9 +36,31 @@ class NegativesConfig(_Section):
     """Where negatives come from and how they are pasted (`data.mixed_content`)."""
 
     root: str
+    kind: Literal['cutouts', 'images', 'ade20k', 'coco'] = 'cutouts'
+    split: str = Field('train2017', description='for coco: instances_<split>.json')
+    exclude: tuple[int | str, ...] | None = Field(
+        None, description='categories, or ids of ADE20K, left out; None = those that leak')
     count: tuple[int, int] = (1, 3)
     size: tuple[int, int] = (20, 260)
     rectangle_share: float = Field(0.25, ge=0, le=1)
+    erode: int = Field(1, ge=0)
+    feather: tuple[Annotated[float, Field(gt=0)], float] = (0.3, 1.0)
+    rows: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = (
+        0.0, 1.0)
+
+    @model_validator(mode='after')
+    def _check_ranges(self) -> NegativesConfig:
+        for name in ('count', 'size', 'feather', 'rows'):
+            least, most = getattr(self, name)
+            if least > most or (name == 'size' and least < 1) or least < 0:
+                msg = f'{name}: want [least, most], got [{least}, {most}]'
+                raise ValueError(msg)
+        wanted = int if self.kind == 'ade20k' else str
+        wrong = [e for e in self.exclude or () if not isinstance(e, wanted)]
+        if wrong:
+            msg = f'exclude: {self.kind} wants {wanted.__name__} values, got {wrong[0]!r}'
+            raise ValueError(msg)
+        return self
 
 
 class CropConfig(_Section):

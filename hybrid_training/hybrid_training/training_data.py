@@ -12,15 +12,24 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from hybrid_training.config import InlierConfig, TrainingConfig, class_list, resolve
+from hybrid_training.config import (
+    InlierConfig,
+    NegativesConfig,
+    TrainingConfig,
+    class_list,
+    resolve,
+)
 from hybrid_training.data.class_list import CITYSCAPES, ClassList
+from hybrid_training.data.coco_bank import CocoBank
 from hybrid_training.data.crops import ClassIndex, RandomCrop
 from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.image_bank import ImageBank, SegmentBank
 from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.label_ids import lookup_from_json
 from hybrid_training.data.labeled_images import LabeledImages
+from hybrid_training.data.leakage import leaking_ade_ids, leaking_categories
 from hybrid_training.data.mixed_content import MixedContent
-from hybrid_training.data.negatives import CutoutBank
+from hybrid_training.data.negatives import CutoutBank, NegativeBank
 from hybrid_training.data.own_sets import open_folder, take_part
 from hybrid_training.data.registry import open_set
 from hybrid_training.data.training_samples import Source, TrainingSamples
@@ -43,6 +52,22 @@ def open_inliers(
         open_folder(root, codes, labels=config.labels, size=config.size), config.part)
 
 
+def open_negatives(
+        config: NegativesConfig, data_root: Path, classes: ClassList) -> NegativeBank:
+    """Open the configured source of negatives, without what leaks from the known classes."""
+    root = resolve(config.root, data_root)
+    chosen = config.exclude
+    if config.kind == 'images':
+        return ImageBank(root)
+    if config.kind == 'ade20k':
+        ids = leaking_ade_ids(classes) if chosen is None else {int(e) for e in chosen}
+        return SegmentBank(root, exclude=ids, erode=config.erode)
+    names = leaking_categories(classes) if chosen is None else {str(e).lower() for e in chosen}
+    if config.kind == 'coco':
+        return CocoBank(root, config.split, exclude=names, erode=config.erode)
+    return CutoutBank(root, exclude=names, erode=config.erode)
+
+
 def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples:
     """Build the samples of the whole run, `steps * batch_size` of them."""
     classes = class_list(config.classes, data_root)
@@ -56,8 +81,9 @@ def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples
     if config.negatives is not None:
         negatives = config.negatives
         mixed_content = MixedContent(
-            CutoutBank(resolve(negatives.root, data_root)), count=negatives.count,
-            size=negatives.size, rectangle_share=negatives.rectangle_share)
+            open_negatives(negatives, data_root, classes), count=negatives.count,
+            size=negatives.size, rectangle_share=negatives.rectangle_share,
+            feather=negatives.feather, rows=negatives.rows)
     return TrainingSamples(
         sources, RandomCrop(config.crop.size, config.crop.scale), mixed_content,
         num_classes=num_classes, class_balanced=config.crop.class_balanced, seed=config.seed,

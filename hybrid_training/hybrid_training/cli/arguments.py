@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 
 
 def size_argument(text: str) -> tuple[int, int]:
@@ -18,3 +20,12 @@ def size_argument(text: str) -> tuple[int, int]:
         msg = f'{text!r} is not a size; want WIDTHxHEIGHT, for example 1024x512'
         raise argparse.ArgumentTypeError(msg)
     return int(height), int(width)
+
+
+def add_data_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--data`, the folder that `{data}` in configurations stands for."""
+    parser.add_argument(
+        '--data', type=Path, metavar='DIR',
+        default=Path(os.environ.get('HYBRID_PERCEPTION_DATA', '../shared/data')),
+        help='folder that {data} stands for (default: $HYBRID_PERCEPTION_DATA, else '
+             '../shared/data)')

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hybrid_training.cli.arguments import add_data_argument
+
 if TYPE_CHECKING:
     from hybrid_training.data.check import CheckReport
     from hybrid_training.data.class_list import ClassList
@@ -21,14 +23,29 @@ ANOMALY_NAMES = ('known', 'anomaly')
 ANOMALY_COLORS = ((90, 110, 90), (255, 80, 0))
 
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add this subcommand."""
-    from hybrid_training.data.registry import SETS
-
+def add_parser(subparsers: Any) -> None:
+    """Add this subcommand with its own subcommands."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         'data', help='check a data set, or preview mixed images',
         description='Look at data before training on it.')
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
+    _add_check(commands)
+    preview = commands.add_parser(
+        'preview', help='draw the first samples that a configuration trains on',
+        description='Draw the first training samples of a configuration: mixed images beside '
+                    'their labels, pasted pixels white, ignored pixels black.',
+        epilog='Example: hybrid-training data preview --config my.yaml --sheet preview.png')
+    preview.add_argument('--config', type=Path, required=True, metavar='YAML')
+    preview.add_argument('--sheet', type=Path, required=True, metavar='PNG')
+    preview.add_argument('--count', type=int, default=SHEET_TILES, metavar='N',
+                         help=f'samples to draw (default {SHEET_TILES})')
+    add_data_argument(preview)
+    preview.set_defaults(run=run_preview)
+
+
+def _add_check(commands: Any) -> None:
+    from hybrid_training.data.registry import SETS
+
     layouts = '\n'.join(
         f'  {s.name} ({", ".join(s.splits)})\n      {s.layout}' if s.splits
         else f'  {s.name}\n      {s.layout}' for s in SETS.values())
@@ -49,8 +66,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     check.add_argument('--images', type=Path, metavar='DIR',
                        help='where the images are, for Fishyscapes masks that come alone')
     check.add_argument('--sheet', type=Path, metavar='PNG', help='write a contact sheet there')
+    add_data_argument(check)
     check.set_defaults(run=run_check)
-    return parser
 
 
 def run_check(arguments: argparse.Namespace) -> None:
@@ -126,3 +143,35 @@ def _write_contact_sheet(
         tiles.append(tile(image, label, palette, pairs.names[i], pairs.size or image.shape[:2]))
     if tiles:
         write_sheet(path, tiles)
+
+
+def run_preview(arguments: argparse.Namespace) -> None:
+    """Draw the first samples of a configuration and tell how much of them is pasted.
+
+    Raises:
+        ValueError: no sample asked for.
+    """
+    from hybrid_training.config import class_list, load_config
+    from hybrid_training.data.contact_sheet import label_colors, tile, write_sheet
+    from hybrid_training.training_data import training_samples
+
+    config = load_config(arguments.config)
+    classes = class_list(config.classes, arguments.data)
+    if arguments.count < 1:
+        msg = f'--count {arguments.count}: want 1 or more'
+        raise ValueError(msg)
+    samples = training_samples(config, arguments.data)
+    count = min(arguments.count, len(samples))
+    ignore, negative = len(classes), len(classes) + 1
+    palette = label_colors((*classes.colors, (0, 0, 0)))  # the next id, the negatives', is white
+    tiles, pasted, without = [], 0.0, 0
+    for number in range(count):
+        image, label = (np.ascontiguousarray(t.numpy()) for t in samples[number])
+        share = float((label == negative).mean())
+        pasted += share / count
+        without += share == 0
+        caption = f'{number}: {share:.1%} pasted, {(label == ignore).mean():.1%} ignored'
+        tiles.append(tile(image.transpose(1, 2, 0).copy(), label, palette, caption, label.shape))
+    write_sheet(arguments.sheet, tiles)
+    print(f'{count} samples: {pasted:.2%} of the pixels pasted, {without} samples without')
+    print(f'sheet: {arguments.sheet}')

@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-import os
-from pathlib import Path
 import sys
 
 from hybrid_perception.exceptions import HybridPerceptionError
 from hybrid_training.cli import data, evaluate, export, train
+from hybrid_training.cli.arguments import add_data_argument
 from hybrid_training.exceptions import HybridTrainingError
 
 # A subcommand is a module with `add_parser(subparsers)`, which sets `run` as its default.
-_COMMANDS = (data, train, evaluate, export)
+_COMMANDS = (train, evaluate, export)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,12 +25,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog='Example: hybrid-training train --config my.yaml --data ~/data --output runs/my')
     subparsers = parser.add_subparsers(metavar='COMMAND', required=True)
     for command in _COMMANDS:
-        parsed = command.add_parser(subparsers)
-        parsed.add_argument(
-            '--data', type=Path, metavar='DIR',
-            default=Path(os.environ.get('HYBRID_PERCEPTION_DATA', '../shared/data')),
-            help='folder that {data} stands for (default: $HYBRID_PERCEPTION_DATA, else '
-                 '../shared/data)')
+        add_data_argument(command.add_parser(subparsers))
+    data.add_parser(subparsers)  # its own subcommands take --data
     return parser
 
 

@@ -28,7 +28,8 @@ class ClassIndex:
         """Read every label map once and keep a few random places of each class in it."""
         rng = np.random.default_rng(seed)
         places: list[list[tuple[float, float, float]]] = [[] for _ in range(num_classes)]
-        for index in tqdm(range(len(pairs)), desc='index of classes', leave=False):
+        for index in tqdm(range(len(pairs)), desc='index of classes', leave=False,
+                          disable=None):
             label = pairs.label(index)[::4, ::4]
             for number in np.unique(label[label < num_classes]):
                 rows, columns = np.nonzero(label == number)

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_training.data.negatives import CutoutBank
+from hybrid_training.data.negatives import NegativeBank
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,16 @@ class MixedContent:
         count: least and most patches per image.
         size: least and most length of a patch's longer side, in pixels; drawn log-uniformly.
         rectangle_share: share of patches pasted as whole rectangles instead of along the mask.
+        feather: least and most deviation of the Gaussian that softens the rim, pixels.
+        rows: where patches' centres may lie, from 0 (top) to 1 (bottom of the image).
     """
 
-    bank: CutoutBank
+    bank: NegativeBank
     count: tuple[int, int] = (1, 3)
     size: tuple[int, int] = (20, 260)
     rectangle_share: float = 0.25
+    feather: tuple[float, float] = (0.3, 1.0)
+    rows: tuple[float, float] = (0.0, 1.0)
 
     def paste(
             self, image: NDArray[np.uint8], label: NDArray[np.uint8], *, ignore: int,
@@ -44,7 +49,7 @@ class MixedContent:
         for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
             rgb, alpha = self._patch(rng, limit=image.shape[:2])
             height, width = alpha.shape
-            top = int(rng.integers(image.shape[0] - height + 1))
+            top = self._top(image.shape[0], height, rng)
             left = int(rng.integers(image.shape[1] - width + 1))
             window = (slice(top, top + height), slice(left, left + width))
             rgb = _match(rgb, image[window], alpha, rng)
@@ -52,6 +57,12 @@ class MixedContent:
             image[window] = np.rint(weight * rgb + (1 - weight) * image[window])
             label[window][alpha >= 0.1] = ignore
             label[window][alpha >= 0.9] = negative
+
+    def _top(self, length: int, height: int, rng: np.random.Generator) -> int:
+        last = length - height
+        low = min(max(0, math.ceil(self.rows[0] * length - height / 2)), last)
+        high = max(min(last, math.floor(self.rows[1] * length - height / 2)), low)
+        return int(rng.integers(low, high + 1))
 
     def _patch(
             self, rng: np.random.Generator, *, limit: tuple[int, ...],
@@ -69,7 +80,8 @@ class MixedContent:
         rgb = cv2.resize(np.ascontiguousarray(rgb), shape, interpolation=how)
         alpha = cv2.resize(
             np.ascontiguousarray(mask), shape, interpolation=how).astype(np.float32) / 255
-        alpha = cv2.GaussianBlur(alpha, (0, 0), 0.3 + 0.7 * rng.random())
+        least, most = self.feather
+        alpha = cv2.GaussianBlur(alpha, (0, 0), least + (most - least) * rng.random())
         return rgb.astype(np.float32), alpha
 
 

@@ -1,30 +1,43 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A bank of negative cut-outs: things of no known class, each with its mask."""
+"""Banks of negatives: pictures of no known class, each with its mask."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_training.data.image_files import read_label, read_rgb
-
-LEAKING_CATEGORIES = frozenset({'potted plant'})
-"""Categories left out by default: they look like a known class (here vegetation)."""
+from hybrid_training.data.leakage import STREET_CATEGORIES
 
 
 class Cutout(NamedTuple):
-    """One negative: `rgb` (h, w, 3) uint8 and `mask` (h, w) uint8, 0 or 255, eroded by 1 px."""
+    """One negative: `rgb` (h, w, 3) uint8 and `mask` (h, w) uint8, 0 or 255, its rim eroded."""
 
     rgb: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     category: str
+
+
+class NegativeBank(Protocol):
+    """Anything that negatives are drawn from."""
+
+    def __len__(self) -> int:
+        """Return how many files or things there are."""
+
+    def draw(self, rng: np.random.Generator) -> Cutout:
+        """Return one negative; `rng` decides everything that is random about it."""
+
+
+def eroded(mask: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    """Return a mask without the pixels at its rim, which show what was around the thing."""
+    return cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=pixels, borderValue=0)
 
 
 class CutoutBank:
@@ -33,28 +46,31 @@ class CutoutBank:
     Args:
         root: the folder that holds `index.csv` and `crops`.
         exclude: categories that are not used.
+        erode: pixels taken off the masks' rims.
 
     Raises:
         ValueError: no index, no cut-outs left, or an unreadable file.
     """
 
-    def __init__(self, root: Path, *, exclude: Collection[str] = LEAKING_CATEGORIES) -> None:
+    def __init__(
+            self, root: Path, *, exclude: Collection[str] = STREET_CATEGORIES,
+            erode: int = 1) -> None:
         index = root / 'index.csv'
         if not index.is_file():
             msg = f'{index}: not found; want a CSV with the columns name, category'
             raise ValueError(msg)
         with index.open(newline='', encoding='utf-8') as stream:
-            rows = [r for r in csv.DictReader(stream) if r['category'] not in exclude]
+            rows = [r for r in csv.DictReader(stream)
+                    if r['category'].lower() not in exclude]
         if not rows:
             msg = f'{index}: no cut-outs left after leaving out {sorted(exclude)}'
             raise ValueError(msg)
-        kernel = np.ones((3, 3), np.uint8)
         self._cutouts = []
         for row in rows:
             mask = read_label(root / 'crops' / f'{row["name"]}.png')
             self._cutouts.append(Cutout(
                 read_rgb(root / 'crops' / f'{row["name"]}.jpg'),
-                cv2.erode(mask, kernel, borderValue=0), row['category']))
+                eroded(mask, erode), row['category']))
 
     def __len__(self) -> int:
         return len(self._cutouts)
