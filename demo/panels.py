@@ -98,6 +98,8 @@ def _score_range(scores: Sequence[NDArray[Any] | None]) -> tuple[float, float]:
 def _tile(name: str, picture: NDArray[Any], width: int) -> NDArray[Any]:
     height = round(picture.shape[0] * width / picture.shape[1])
     tile = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(tile, name, (8, 20), FONT, 0.5, color, thickness, cv2.LINE_AA)
+    # A dark plate, not an outline: OpenCV 5 sets letters of another thickness apart differently.
+    (text_width, _), _ = cv2.getTextSize(name, FONT, 0.5, 1)
+    cv2.rectangle(tile, (0, 0), (text_width + 16, 28), (0, 0, 0), cv2.FILLED)
+    cv2.putText(tile, name, (8, 20), FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return tile
