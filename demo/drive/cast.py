@@ -164,7 +164,7 @@ def plan_story(street: Street, rng: np.random.Generator, swerves: list[tuple[flo
         return build_animal(0, 9.0 * time)
 
     gap = min((m for m, _ in street.crossings), key=lambda m: abs(m - 57.0), default=57.0)
-    movers.append(Mover(deer, -9.0, gap + 1.0, 4.0, 0.0, math.pi / 2, start=4.0, end=8.0))
+    movers.append(Mover(deer, -9.0, gap + 1.0, 4.7, 0.0, math.pi / 2, start=3.7, end=7.6))
 
     def dog(time: float) -> Soup:
         return build_animal(3, 11.0 * time)
