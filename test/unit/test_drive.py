@@ -73,6 +73,7 @@ def test_unknown_things_come_and_go(labels: list[np.ndarray]) -> None:
     assert (share == 0).sum() >= 5
 
 
+@pytest.mark.timeout(400)  # seconds of work alone, but minutes beside a training run
 @pytest.mark.parametrize('number', [3, 52])
 def test_renderer_makes_the_clip_again(number: int) -> None:
     entry, camera = NOTE['frames'][number], Intrinsics.for_size(NOTE['width'], NOTE['height'])
