@@ -111,7 +111,8 @@ class TrainingConfig(_Section):
     classes: str | ClassList = Field(
         'cityscapes', description='a list by name, the path of a classes YAML, or its content')
     init: str | None = Field(None, description='checkpoint to start from; None = ImageNet')
-    steps: int = Field(gt=0)
+    steps: int = Field(gt=0, description='length of the learning-rate schedule')
+    stop: int | None = Field(None, gt=0, description='end earlier than the schedule')
     batch_size: int = Field(
         6, ge=2, description='two: BatchNorm after pooling to one cell')
     threads: int = Field(2, gt=0)
@@ -122,6 +123,11 @@ class TrainingConfig(_Section):
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     validation: ValidationConfig | None = None
+
+    @property
+    def end(self) -> int:
+        """Number of the last step."""
+        return min(self.stop or self.steps, self.steps)
 
 
 def load_config(path: Path) -> TrainingConfig:

@@ -70,7 +70,7 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
     log, validation_log = RunLog(run, 'train', start=start), RunLog(run, 'validation', start=start)
     samples = training_samples(config, data_root)
     best = float('-inf')
-    bar = tqdm(total=config.steps, initial=start, desc=config.name, unit='step', smoothing=0.05)
+    bar = tqdm(total=config.end, initial=start, desc=config.name, unit='step', smoothing=0.05)
     stream = batches(samples, batch_size=config.batch_size, start=start)
     began = time.monotonic()
     for step, (image, label) in enumerate(stream, start=start + 1):
@@ -79,17 +79,17 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
         optimizer.param_groups[1]['lr'] = rate * config.optimizer.encoder_factor
         terms = training_step(model, optimizer, loss_function, image, label, config)
         bar.update()
-        if step % LOG_EVERY == 0 or step == config.steps:
+        if step % LOG_EVERY == 0 or step == config.end:
             values = {k: float(v) for k, v in terms._asdict().items()}
             seconds = (time.monotonic() - began) / (step - start)
             log.write(step, {**values, 'lr': rate, 'seconds_per_step': seconds})
             bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
         due = config.validation is not None and step % config.validation.every == 0
-        if due or step == config.steps or step % config.checkpoint_every == 0:
+        if due or step == config.end or step % config.checkpoint_every == 0:
             state = Checkpoint(step, model.state_dict(), optimizer.state_dict(),
                                config.model_dump(mode='json'))
             save_checkpoint(last, state)
-        if config.validation is not None and (due or step == config.steps):
+        if config.validation is not None and (due or step == config.end):
             report = validate(
                 model, config.validation, data_root=data_root, classes=classes)
             validation_log.write(step, report.values)

@@ -87,7 +87,7 @@ def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples
     return TrainingSamples(
         sources, RandomCrop(config.crop.size, config.crop.scale), mixed_content,
         num_classes=num_classes, class_balanced=config.crop.class_balanced, seed=config.seed,
-        length=config.steps * config.batch_size)
+        length=config.end * config.batch_size)
 
 
 def batches(
