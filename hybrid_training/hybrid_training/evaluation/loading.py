@@ -4,23 +4,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import load_manifest
 from hybrid_training.checkpoint import load_checkpoint
 from hybrid_training.config import stored_classes
-from hybrid_training.evaluation.predictors import ExportedPredictor, NetworkPredictor, Predictor
+from hybrid_training.evaluation.predictors import (
+    PARTS,
+    ExportedPredictor,
+    NetworkPredictor,
+    Predictor,
+)
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 
 
 def load_predictor(
-        path: Path, size: tuple[int, int]) -> tuple[Predictor, dict[str, float]]:
+        path: Path, size: tuple[int, int], *, scores: Sequence[str] = PARTS,
+) -> tuple[Predictor, dict[str, float]]:
     """Open a checkpoint (`.pt`) or an exported model.
 
     Args:
         path: checkpoint, manifest, or ONNX file with its manifest.
         size: (height, width) for a checkpoint; an exported model has its own.
+        scores: what a checkpoint computes; an exported model has its hybrid score only.
 
     Returns:
         The predictor, and the model's thresholds by operating point (none for a checkpoint).
@@ -33,7 +41,7 @@ def load_predictor(
         checkpoint = load_checkpoint(path)
         model = DenseHybridNet(len(stored_classes(checkpoint.config)), pretrained=False)
         model.load_state_dict(checkpoint.model)
-        return NetworkPredictor(model.eval(), size), {}
+        return NetworkPredictor(model.eval(), size, scores=scores), {}
     manifest = load_manifest(path)
     predictor = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
     return predictor, {n: p.threshold for n, p in manifest.operating_points.items()}

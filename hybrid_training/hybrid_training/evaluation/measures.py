@@ -20,8 +20,8 @@ from hybrid_perception.metrics import (
     open_miou,
 )
 from hybrid_perception.open_set import open_set_label
-from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.label_ids import VOID
+from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.predictors import Predictor
 
 
@@ -57,12 +57,12 @@ class PooledScores:
                     fpr_at_tpr(s, self.anomaly)) for name, s in self.scores.items()}
 
 
-def evaluation_size(pairs: FolderPairs, label: NDArray[np.uint8]) -> tuple[int, int]:
+def evaluation_size(pairs: LabeledImages, label: NDArray[np.uint8]) -> tuple[int, int]:
     """Return the (height, width) at which a set is measured: as meant to be seen, or stored."""
     return pairs.size or (label.shape[0], label.shape[1])
 
 
-def labels_at(pairs: FolderPairs, index: int) -> NDArray[np.uint8]:
+def labels_at(pairs: LabeledImages, index: int) -> NDArray[np.uint8]:
     """Read a label map at the size at which its set is measured, (H, W) uint8."""
     label = pairs.label(index)
     size = evaluation_size(pairs, label)
@@ -72,7 +72,7 @@ def labels_at(pairs: FolderPairs, index: int) -> NDArray[np.uint8]:
 
 
 def pool_scores(
-        predictor: Predictor, pairs: FolderPairs, *, inlier_below: int | None = None,
+        predictor: Predictor, pairs: LabeledImages, *, inlier_below: int | None = None,
         limit: int | None = None) -> PooledScores:
     """Score every pixel of a set.
 
@@ -85,20 +85,20 @@ def pool_scores(
     """
     pooled: dict[str, list[NDArray[np.float32]]] = {}
     anomalies = []
-    for index in _indices(pairs, limit):
+    for index in image_indices(pairs, limit):
         label = labels_at(pairs, index)
         if inlier_below is not None:
             label = np.where(label < inlier_below, 0, np.where(label == inlier_below, 1, VOID))
         counted = label != VOID
         anomalies.append((label[counted] == 1).astype(np.uint8))
         for name, score in predictor(pairs.image(index)).scores.items():
-            pooled.setdefault(name, []).append(_resize_score(score, label.shape)[counted])
+            pooled.setdefault(name, []).append(resize_score(score, label.shape)[counted])
     return PooledScores(
         {name: np.concatenate(parts) for name, parts in pooled.items()}, np.concatenate(anomalies))
 
 
 def closed_miou(
-        predictor: Predictor, pairs: FolderPairs, num_classes: int, *, limit: int | None = None,
+        predictor: Predictor, pairs: LabeledImages, num_classes: int, *, limit: int | None = None,
 ) -> tuple[float, NDArray[np.float64]]:
     """Measure closed-set labels; unknown and void pixels do not count.
 
@@ -106,7 +106,7 @@ def closed_miou(
         mIoU over the classes that occur, and (K,) IoU by class, NaN where a class is absent.
     """
     confusion = ConfusionMatrix(num_classes)
-    for index in _indices(pairs, limit):
+    for index in image_indices(pairs, limit):
         target = labels_at(pairs, index)
         target[target >= num_classes] = VOID
         label = _resize_label(predictor(pairs.image(index)).label, target.shape)
@@ -115,25 +115,26 @@ def closed_miou(
 
 
 def open_mious(
-        predictor: Predictor, pairs: FolderPairs, num_classes: int,
+        predictor: Predictor, pairs: LabeledImages, num_classes: int,
         thresholds: Mapping[str, float]) -> dict[str, float]:
     """Measure open-mIoU of the hybrid score at each threshold; the labels' unknown id is K.
 
     Source: DenseHybrid (ECCV 2022), section 6.2: the unknown class is not averaged in.
     """
     confusions = {name: ConfusionMatrix(num_classes + 1) for name in thresholds}
-    for index in _indices(pairs, None):
+    for index in image_indices(pairs, None):
         target = labels_at(pairs, index)
         prediction = predictor(pairs.image(index))
         label = _resize_label(prediction.label, target.shape)
-        score = _resize_score(prediction.scores['hybrid'], target.shape)
+        score = resize_score(prediction.scores['hybrid'], target.shape)
         for name, threshold in thresholds.items():
             confusions[name].update(
                 target, open_set_label(label, score, threshold, num_classes))
     return {name: open_miou(confusion) for name, confusion in confusions.items()}
 
 
-def _indices(pairs: FolderPairs, limit: int | None) -> Iterator[int]:
+def image_indices(pairs: LabeledImages, limit: int | None) -> Iterator[int]:
+    """Yield the pictures of a set, or `limit` of them evenly spread, behind a progress bar."""
     indices = np.arange(len(pairs))
     if limit is not None and limit < len(pairs):
         indices = np.linspace(0, len(pairs) - 1, limit).round().astype(int)
@@ -146,7 +147,8 @@ def _resize_label(label: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np
     return cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def _resize_score(score: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+def resize_score(score: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Resize a score map bilinearly to (height, width), where it has not that size already."""
     if score.shape == size:
         return score
     return cv2.resize(score, size[::-1], interpolation=cv2.INTER_LINEAR)

@@ -69,15 +69,15 @@ class NetworkPredictor:
         self._model = model
         self._size = size
         self._scores = tuple(scores)
-        self._statistics = statistics
+        self.statistics = statistics
 
     def __call__(self, rgb: NDArray[np.uint8]) -> Prediction:
         """Predict one picture (H, W, 3) uint8 RGB of any size."""
         logits, dataset_logit = self.logits(rgb)
         with torch.inference_mode():
             scores = {name: SCORES[name](logits, dataset_logit) for name in self._scores}
-            if self._statistics is not None:
-                scores[STANDARDIZED] = self._statistics.score(logits)
+            if self.statistics is not None:
+                scores[STANDARDIZED] = self.statistics.score(logits)
             label = upsample(logits, self._size)[0].max(0).indices.byte().numpy()
             maps = {name: upsample(score[None], self._size)[0, 0].numpy()
                     for name, score in scores.items()}
