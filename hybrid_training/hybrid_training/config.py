@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 import yaml
 
 from hybrid_training.data.class_list import CLASS_LISTS, ClassList, load_class_list
@@ -17,6 +17,16 @@ from hybrid_training.exceptions import ConfigError
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra='forbid', frozen=True)
+
+
+def _whole_strides(size: tuple[int, int]) -> tuple[int, int]:
+    if any(n < 32 or n % 32 for n in size):
+        msg = f'want (height, width) in multiples of 32, the stride of the encoder, got {size}'
+        raise ValueError(msg)
+    return size
+
+
+NetworkSize = Annotated[tuple[int, int], AfterValidator(_whole_strides)]
 
 
 class InlierConfig(_Section):
@@ -66,7 +76,7 @@ class NegativesConfig(_Section):
 class CropConfig(_Section):
     """Random crops (`data.crops`)."""
 
-    size: tuple[int, int] = (288, 512)
+    size: NetworkSize = (288, 512)
     scale: tuple[float, float] = (0.5625, 1.5)
     class_balanced: float = Field(0.5, ge=0, le=1)
 
@@ -100,7 +110,7 @@ class ValidationConfig(_Section):
     closed_set: InlierConfig | None = None
     closed_set_limit: int | None = Field(60, gt=0)
     anomaly_roots: tuple[str, ...] = ()
-    size: tuple[int, int] = (512, 1024)
+    size: NetworkSize = (512, 1024)
 
 
 class TrainingConfig(_Section):

@@ -26,6 +26,7 @@ def test_shipped_configurations_load(path):
     ({'optimizer': {'lr': 'fast'}}, r"optimizer\.lr: .*\(got 'fast'\)"),
     ({'stepps': 3}, 'stepps: Extra inputs'),
     ({'inliers': []}, 'inliers: '),
+    ({'crop': {'size': [300, 512]}}, r'crop\.size: .*multiples of 32.*\(got \[300, 512\]\)'),
     ({'loss': {'weighting': 'both'}}, r"loss\.weighting: .*'paper' or 'code'"),
 ])
 def test_bad_value_is_named(tmp_path, toy_config, change, words):

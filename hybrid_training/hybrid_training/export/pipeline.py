@@ -163,8 +163,15 @@ def _provenance(
         'init': config.init,
         'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         'data': list(request.data_note) or data + negatives, 'licence': LICENCE,
-        'command': f'hybrid-training train --config hybrid_training/hybrid_training/configs/'
-                   f'{config.name}.yaml --data DATA --output runs/{config.name}'}
+        'command': f'hybrid-training train --config {_config_path(config.name)} --data DATA '
+                   f'--output runs/{config.name}'}
+
+
+def _config_path(name: str) -> str:
+    """Return where the repository holds a configuration of this name, else a file beside."""
+    shipped = Path(__file__).parents[1] / 'configs' / f'{name}.yaml'
+    where = 'hybrid_training/hybrid_training/configs/' if shipped.is_file() else ''
+    return f'{where}{name}.yaml'
 
 
 def _commit() -> str:
