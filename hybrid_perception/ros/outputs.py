@@ -1,94 +1,19 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The node's outputs: what each is, who reads it, and publication in one go."""
+"""The node's outputs: who reads each, and publication in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Set
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64, Header
 
-from hybrid_perception.labels import ClassMap
-from hybrid_perception.rendering import anomaly_color, color_label, overlay
 from hybrid_perception.ros.messages import msg_from_array
 from hybrid_perception.ros.qos import output_qos, overridable
-from hybrid_perception.segmentation import Segmentation
+from hybrid_perception.scene import LABELS, PICTURES, ImageOutput, Scene
 
-
-@dataclass(frozen=True)
-class Style:
-    """The settings of the outputs that may change from frame to frame."""
-
-    threshold: float
-    overlay_alpha: float
-    vmin: float
-    vmax: float
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One segmented frame and all that its outputs are made of, each computed when asked for.
-
-    Attributes:
-        segmentation: label and score, (H, W).
-        view: the camera image in the geometry of the segmentation, (H, W, 3) uint8 RGB.
-        class_map: names and colours.
-        style: settings of the outputs.
-    """
-
-    segmentation: Segmentation
-    view: NDArray[np.uint8]
-    class_map: ClassMap
-    style: Style
-
-    @cached_property
-    def mask(self) -> NDArray[np.uint8]:
-        """Return the unknown pixels, (H, W) uint8, 0 or 255."""
-        return self.segmentation.open_set_mask(self.style.threshold)
-
-    @property
-    def open_set_label(self) -> NDArray[np.uint8]:
-        """Return the label with the unknown class written in, (H, W) uint8."""
-        return self.segmentation.open_set_label(
-            self.style.threshold, self.class_map.unknown_id)
-
-    @property
-    def overlay(self) -> NDArray[np.uint8]:
-        """Return the classes and the unknown drawn into the picture, (H, W, 3) uint8."""
-        return overlay(
-            self.view, self.segmentation.label, self.mask, self.class_map,
-            self.style.overlay_alpha)
-
-
-@dataclass(frozen=True)
-class ImageOutput:
-    """One image topic below the node's name."""
-
-    topic: str
-    encoding: str
-    render: Callable[[Scene], NDArray[Any]]
-
-
-LABELS = (
-    ImageOutput('label', 'mono8', lambda scene: scene.segmentation.label),
-    ImageOutput('open_set_label', 'mono8', lambda scene: scene.open_set_label),
-    ImageOutput('open_set_mask', 'mono8', lambda scene: scene.mask),
-    ImageOutput('anomaly_score', '32FC1', lambda scene: scene.segmentation.anomaly_score),
-)
-PICTURES = (
-    ImageOutput('color_label', 'rgb8',
-                lambda scene: color_label(scene.segmentation.label, scene.class_map)),
-    ImageOutput('overlay', 'rgb8', lambda scene: scene.overlay),
-    ImageOutput('anomaly_color', 'rgb8', lambda scene: anomaly_color(
-        scene.segmentation.anomaly_score, vmin=scene.style.vmin, vmax=scene.style.vmax)),
-)
 CAMERA_INFO = 'camera_info'
 DEBUG = ('debug/processing_time_ms', 'debug/pipeline_latency_ms', 'debug/cyclic_time_ms')
 

@@ -19,13 +19,14 @@ from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
 from hybrid_perception.ros.interruptible import TICK, run_interruptible
 from hybrid_perception.ros.label_info import LabelInfoPublisher
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
-from hybrid_perception.ros.outputs import Outputs, Style
+from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.parameter_server import ParameterServer
 from hybrid_perception.ros.parameters import NodeParameters
 from hybrid_perception.ros.qos import input_qos, overridable
 from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.ros.transitions import reported
 from hybrid_perception.ros.worker import Worker
+from hybrid_perception.scene import Style
 
 FINISH_TIMEOUT = 10.0
 """Seconds that deactivate waits for the frame in flight; longer means that the engine hangs."""

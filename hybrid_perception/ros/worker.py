@@ -16,8 +16,9 @@ from hybrid_perception.latest import LatestSlot
 from hybrid_perception.ros.camera_info import camera_info_for
 from hybrid_perception.ros.engine import Engine
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
-from hybrid_perception.ros.outputs import Outputs, Scene, Style
+from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.statistics import FrameStatistics
+from hybrid_perception.scene import Scene, Style
 
 POLL = 0.1
 """Seconds after which the waiting thread looks whether it should end."""

@@ -85,7 +85,7 @@ def test_only_what_is_read_is_rendered_and_published(make_robot, picture, monkey
     def fail(*args, **kwargs):
         raise AssertionError('rendered for nobody')
     for name in ('color_label', 'overlay', 'anomaly_color'):
-        monkeypatch.setattr(f'hybrid_perception.ros.outputs.{name}', fail)
+        monkeypatch.setattr(f'hybrid_perception.scene.{name}', fail)
     robot = make_robot().start('label')
     robot.send(robot.image(picture))
     assert (robot.counts.processed, len(robot.received['label'])) == (1, 1)
