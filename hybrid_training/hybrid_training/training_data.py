@@ -31,8 +31,9 @@ from hybrid_training.data.leakage import leaking_ade_ids, leaking_categories
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.negatives import CutoutBank, NegativeBank
 from hybrid_training.data.own_sets import open_folder, take_part
-from hybrid_training.data.registry import open_set
+from hybrid_training.data.registry import find_set, open_set
 from hybrid_training.data.training_samples import Source, TrainingSamples
+from hybrid_training.exceptions import ConfigError
 
 
 def open_inliers(
@@ -40,6 +41,9 @@ def open_inliers(
     """Open one configured set of labelled images, labels as train ids of `classes`."""
     root = resolve(config.root, data_root)
     if config.set != 'folder':
+        if find_set(config.set).kind != 'inlier':
+            msg = f'inliers: {config.set} is a set of {find_set(config.set).kind} data, not inlier'
+            raise ConfigError(msg)
         pairs = open_set(config.set, root, split=config.split, classes=classes)
         return take_part(replace(pairs, size=config.size or pairs.size), config.part)
     lookup = None

@@ -13,6 +13,7 @@ import torch
 from hybrid_training.config import TrainingConfig
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.negatives import CutoutBank
+from hybrid_training.exceptions import ConfigError
 from hybrid_training.training_data import batches, training_samples
 
 
@@ -64,6 +65,13 @@ def test_samples_hold_the_training_ids(toy_data, toy_config):
         seen |= set(label.unique().tolist())
     assert seen <= {0, 2, 10, 19, 20}  # road, building, sky, ignore = K, negative = K + 1
     assert 20 in seen
+
+
+def test_anomaly_set_is_refused_as_inlier_set(toy_data, toy_config):
+    inlier = {'root': '{data}/anomalies', 'set': 'anomaly-folder'}
+    config = TrainingConfig.model_validate({**toy_config, 'inliers': [inlier]})
+    with pytest.raises(ConfigError, match='anomaly-folder is a set of anomaly data'):
+        training_samples(config, toy_data)
 
 
 def test_closed_set_training_has_no_negatives(toy_data, toy_config):

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 import pytest
 
+from hybrid_training.cli.main import main
 from hybrid_training.config import NegativesConfig
 from hybrid_training.data.class_list import CITYSCAPES, ClassList
 from hybrid_training.data.coco_bank import CocoBank
@@ -193,3 +194,25 @@ def test_bad_settings_are_named(change, words):
 def test_real_cutouts_are_all_used(data_root):
     bank = CutoutBank(data_root / 'negatives', exclude=leaking_categories(CITYSCAPES))
     assert len(bank) == len(CutoutBank(data_root / 'negatives', exclude={'potted plant'}))
+
+
+@pytest.mark.parametrize('name', ['cutouts', 'ade20k', 'coco', 'images'])
+def test_sources_can_be_checked(name, toy_data, ade, coco, tmp_path, capsys):
+    place = {'cutouts': toy_data / 'negatives', 'ade20k': ade, 'coco': coco,
+             'images': ade / 'images'}[name]
+    split = ['--split', 'val2017'] if name == 'coco' else []
+    sheet = tmp_path / 'sheet.png'
+    assert main(['data', 'check', name, str(place), *split, '--sheet', str(sheet)]) == 0
+    count = {'cutouts': 3, 'coco': 1}.get(name, 2)
+    assert f'{count} images' in capsys.readouterr().out
+    assert sheet.is_file()
+
+
+def test_checked_sources_name_their_faults(ade, tmp_path, capsys):
+    write(ade / 'annotations/training/ADE_train_2.png', np.full((120, 160), 151, np.uint8))
+    assert main(['data', 'check', 'ade20k', str(ade)]) == 1
+    assert 'ADE_train_2.png: 19200 pixels have the value 151' in capsys.readouterr().err
+    (tmp_path / 'index.csv').write_text('file,class\na,b\n')
+    assert main(['data', 'check', 'cutouts', str(tmp_path)]) == 1
+    assert 'want a CSV with the columns name, category, got file, class' in (
+        capsys.readouterr().err)

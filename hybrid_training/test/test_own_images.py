@@ -87,12 +87,13 @@ def test_from_images_to_a_model(warehouse, config, tmp_path, capsys):
                  '--output', str(tmp_path / 'figures.json')]) == 0
     figures = json.loads((tmp_path / 'figures.json').read_text())
     assert list(figures['closed']['iou']) == ['floor', 'wall', 'shelf']
-    assert main(['export', '--checkpoint', str(run / 'last.pt'), '--size', '96x64',
+    assert main(['export', '--checkpoint', str(run / 'last.pt'),
                  '--output', str(tmp_path / 'model'), *data]) == 0
     manifest = json.loads((tmp_path / 'model/own_images.json').read_text())
     assert [c['name'] for c in manifest['classes']] == ['floor', 'wall', 'shelf']
     assert manifest['classes'][1]['color'] == [200, 180, 0]
     assert manifest['unknown']['id'] == 3
+    assert (manifest['input']['width'], manifest['input']['height']) == (96, 64)
     capsys.readouterr()
 
 

@@ -78,7 +78,7 @@ def run_check(arguments: argparse.Namespace) -> None:
     """
     from hybrid_training.config import class_list
     from hybrid_training.data.check import check_set
-    from hybrid_training.data.class_list import CLASS_LISTS
+    from hybrid_training.data.class_list import CLASS_LISTS, wheel_color
     from hybrid_training.data.registry import find_set, open_set
 
     spec = find_set(arguments.set)
@@ -86,12 +86,19 @@ def run_check(arguments: argparse.Namespace) -> None:
     pairs = open_set(spec.name, arguments.root, split=arguments.split, classes=classes,
                      images=arguments.images)
     report = check_set(spec, pairs)
-    names, colors = ANOMALY_NAMES, ANOMALY_COLORS
+    names: tuple[str, ...] = ANOMALY_NAMES
+    colors: tuple[tuple[int, int, int], ...] = ANOMALY_COLORS
     if spec.kind == 'inlier':
         shown: ClassList = classes or next(
             (v for k, v in CLASS_LISTS.items() if spec.name.startswith(k)),
             CLASS_LISTS['cityscapes'])
         names, colors = shown.names, shown.colors
+    elif spec.kind == 'negative':
+        meanings = int(pairs.codes.table[pairs.codes.allowed].max(initial=0)) + 1
+        names = tuple(f'id {i}' for i in range(meanings))
+        colors = tuple(wheel_color(i) for i in range(meanings))
+        if spec.name == 'cutouts':
+            names = ('around', 'thing')
     _print_report(report, names)
     if arguments.sheet:
         _write_contact_sheet(arguments.sheet, pairs, colors)

@@ -22,8 +22,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument('--checkpoint', type=Path, required=True, metavar='PT')
     parser.add_argument('--output', type=Path, required=True, metavar='DIR')
     parser.add_argument('--name', help="stem of the files (default: the configuration's name)")
-    parser.add_argument('--size', type=size_argument, default=(512, 1024), metavar='WxH',
-                        help='input of the graph, multiples of 32 (default 1024x512)')
+    parser.add_argument('--size', type=size_argument, metavar='WxH',
+                        help='input of the graph, multiples of 32 (default: validation.size of '
+                             'the configuration)')
     parser.add_argument('--config', type=Path, metavar='YAML',
                         help='take the validation sets from here, not from the checkpoint')
     parser.add_argument('--data-note', action='append', default=[], metavar='TEXT',
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
         msg = 'the configuration has no section "validation"; give one with --config'
         raise ValueError(msg)
     manifest = export(ExportRequest(
-        arguments.checkpoint, arguments.output, arguments.name or config.name, arguments.size,
-        config.validation, arguments.data, tuple(arguments.data_note)))
+        arguments.checkpoint, arguments.output, arguments.name or config.name,
+        arguments.size or config.validation.size, config.validation, arguments.data,
+        tuple(arguments.data_note)))
     print(f'done: {manifest.path}; next: hybrid-perception inspect {manifest.path}')

@@ -50,6 +50,8 @@ class CheckReport:
 def check_set(spec: SetSpec, pairs: ListedPairs) -> CheckReport:
     """Read every image and label of a set; faults are collected, not raised."""
     report = CheckReport(images=len(pairs))
+    if not pairs.pairs:
+        report.faults.append(f'{pairs.root}: the set is empty')
     without_void = []
     for index in tqdm(range(len(pairs)), desc=spec.name, leave=False, disable=None):
         try:

@@ -92,7 +92,7 @@ class ClassList(BaseModel):
     @property
     def colors(self) -> tuple[tuple[int, int, int], ...]:
         """RGB colours by train id."""
-        return tuple(c.color or _wheel_color(i) for i, c in enumerate(self.classes))
+        return tuple(c.color or wheel_color(i) for i, c in enumerate(self.classes))
 
     def codes(self) -> LabelCodes:
         """Return how label files are read: values to train ids, all others refused."""
@@ -143,7 +143,8 @@ def load_class_list(path: Path) -> ClassList:
         raise ConfigError(msg) from error
 
 
-def _wheel_color(position: int) -> tuple[int, int, int]:
+def wheel_color(position: int) -> tuple[int, int, int]:
+    """Return an RGB colour for a position; neighbouring positions look different."""
     # Steps of the golden ratio keep neighbours on the wheel far apart for any number of classes.
     hue = (position * 0.61803398875) % 1
     r, g, b = colorsys.hsv_to_rgb(hue, 0.55 + 0.3 * (position % 2), 0.9 - 0.25 * (position % 3))

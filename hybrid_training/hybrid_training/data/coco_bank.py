@@ -55,7 +55,7 @@ class CocoBank:
             msg = (f'{path}: no instance of {LEAST_AREA} pixels or more is left after leaving out '
                    f'{sorted(exclude)}')
             raise ValueError(msg)
-        missing = sorted({i.path for i in self._instances if not i.path.is_file()})
+        missing = [p for p in self.paths if not p.is_file()]
         if missing:
             msg = (f'{missing[0]}: not found, nor are {len(missing) - 1} other images of '
                    f'{path.name}')
@@ -63,6 +63,11 @@ class CocoBank:
 
     def __len__(self) -> int:
         return len(self._instances)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The images that hold an instance, sorted."""
+        return tuple(sorted({i.path for i in self._instances}))
 
     def draw(self, rng: np.random.Generator) -> Cutout:
         """Return one instance at random, cut out to its bounds."""

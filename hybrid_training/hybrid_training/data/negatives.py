@@ -40,6 +40,24 @@ def eroded(mask: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
     return cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=pixels, borderValue=0)
 
 
+def read_index(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a cut-outs' `index.csv`; `name` and `category` are in each.
+
+    Raises:
+        ValueError: no such file, or no such columns.
+    """
+    want = 'want a CSV with the columns name, category'
+    if not path.is_file():
+        msg = f'{path}: not found; {want}'
+        raise ValueError(msg)
+    with path.open(newline='', encoding='utf-8') as stream:
+        rows = list(csv.DictReader(stream))
+    if rows and not {'name', 'category'} <= rows[0].keys():
+        msg = f'{path}: {want}, got {", ".join(map(str, rows[0]))}'
+        raise ValueError(msg)
+    return rows
+
+
 class CutoutBank:
     """The cut-outs of one folder, `crops/NAME.jpg` with `crops/NAME.png`, named in `index.csv`.
 
@@ -56,12 +74,7 @@ class CutoutBank:
             self, root: Path, *, exclude: Collection[str] = STREET_CATEGORIES,
             erode: int = 1) -> None:
         index = root / 'index.csv'
-        if not index.is_file():
-            msg = f'{index}: not found; want a CSV with the columns name, category'
-            raise ValueError(msg)
-        with index.open(newline='', encoding='utf-8') as stream:
-            rows = [r for r in csv.DictReader(stream)
-                    if r['category'].lower() not in exclude]
+        rows = [r for r in read_index(index) if r['category'].lower() not in exclude]
         if not rows:
             msg = f'{index}: no cut-outs left after leaving out {sorted(exclude)}'
             raise ValueError(msg)

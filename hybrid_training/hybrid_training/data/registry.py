@@ -10,9 +10,10 @@ from hybrid_training.data.anomaly_sets import ANOMALY_SETS
 from hybrid_training.data.class_list import ClassList
 from hybrid_training.data.inlier_sets import INLIER_SETS
 from hybrid_training.data.labeled_images import ListedPairs
+from hybrid_training.data.negative_sets import NEGATIVE_SETS
 from hybrid_training.data.set_spec import SetRequest, SetSpec
 
-SETS: dict[str, SetSpec] = {s.name: s for s in (*INLIER_SETS, *ANOMALY_SETS)}
+SETS: dict[str, SetSpec] = {s.name: s for s in (*INLIER_SETS, *ANOMALY_SETS, *NEGATIVE_SETS)}
 
 
 def find_set(name: str) -> SetSpec:
