@@ -36,8 +36,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument('--closed', type=Path, metavar='DIR',
                         help='images/ and labels/; adds standardised max logits to the scores of '
                              'a checkpoint')
-    parser.add_argument('--lookup', type=Path, metavar='JSON',
-                        help="table from the label files' ids to train ids, for --closed")
+    parser.add_argument('--lookup', type=Path, metavar='FILE',
+                        help="from the label files' ids to train ids, for --closed: a JSON "
+                             'table or a classes YAML')
     parser.add_argument('--anomaly', metavar='[SET[:SPLIT]=]DIR', action='append', default=[],
                         help='images/ and masks/ (0 known, 1 anomaly, 255 void), or a set of the '
                              'registry (hybrid-training data check --help); may repeat')
@@ -109,12 +110,12 @@ def _measure_closed(
         arguments: argparse.Namespace, predictor: Predictor, names: tuple[str, ...],
 ) -> dict[str, Any]:
     from hybrid_training.data.folder_pairs import FolderPairs
-    from hybrid_training.data.label_ids import lookup_from_json
+    from hybrid_training.data.lookup import read_lookup
     from hybrid_training.evaluation.known_statistics import known_statistics
     from hybrid_training.evaluation.measures import closed_miou
     from hybrid_training.evaluation.predictors import NetworkPredictor
 
-    lookup = lookup_from_json(arguments.lookup) if arguments.lookup else None
+    lookup = read_lookup(arguments.lookup) if arguments.lookup else None
     pairs = FolderPairs(arguments.closed, lookup=lookup, size=arguments.closed_size)
     miou, iou = closed_miou(predictor, pairs, len(names))
     print(f'closed mIoU {100 * miou:.2f} %')
