@@ -187,9 +187,11 @@ def _write(arguments: argparse.Namespace, found: dict[str, Any], source: ScoreSo
         from hybrid_training.evaluation.report_table import markdown_report
 
         arguments.report.mkdir(parents=True, exist_ok=True)
-        for name, content in (('report.json', text), ('report.md', markdown_report(found)),
-                              ('report.html', html_report(found, source, measured))):
-            (arguments.report / name).write_text(content, encoding='utf-8')
+        (arguments.report / 'report.json').write_text(text, encoding='utf-8')
+        (arguments.report / 'report.md').write_text(markdown_report(found), encoding='utf-8')
+        # Last: the gallery asks for scores once more, and figures are not to be lost meanwhile.
+        (arguments.report / 'report.html').write_text(
+            html_report(found, source, measured), encoding='utf-8')
         print(f'report: {arguments.report / "report.html"}')
 
 
