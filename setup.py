@@ -62,6 +62,8 @@ setup(
     ],
     extras_require={
         'ros': [f'{wheel}; platform_machine == "x86_64"' for wheel in ROS_WHEELS],
+        # Bags in and out without ROS. Not for the node: a robot need not have it.
+        'replay': ['rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
         'tensorrt': ['tensorrt>=10.3,<12'],
         'test': [
             'catkin_pkg>=1.0,<2',
@@ -69,9 +71,11 @@ setup(
             'onnx>=1.17,<2',
             'pytest>=7.4,<8.4',
             'pytest-timeout>=2.2,<3',
+            'rosbags>=0.11,<0.12',
             'ruff>=0.9,<1',
             'scikit-image>=0.22,<1',
             'scikit-learn>=1.3,<2',
+            'tqdm>=4.66,<5',
             'types-jsonschema>=4.17,<5',
         ],
     },

@@ -11,11 +11,11 @@ import os
 import sys
 
 from hybrid_perception import __version__
-from hybrid_perception.cli import inspect
+from hybrid_perception.cli import inspect, replay
 from hybrid_perception.exceptions import HybridPerceptionError
 
 # A subcommand is a module with ``add_parser(subparsers)``, which sets ``run`` as its default.
-_COMMANDS = (inspect,)
+_COMMANDS = (inspect, replay)
 
 
 def build_parser() -> argparse.ArgumentParser:

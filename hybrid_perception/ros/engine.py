@@ -10,13 +10,11 @@ import logging
 import threading
 from typing import cast
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from hybrid_perception.backends.registry import create_backend
-from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.geometry import Roi
+from hybrid_perception.ignore_mask import load_ignore_mask
 from hybrid_perception.manifest import Manifest, load_manifest
 from hybrid_perception.ros.parameters import NodeParameters
 from hybrid_perception.ros.retrying import RetryingSegmenter
@@ -82,19 +80,3 @@ def active_threshold(parameters: NodeParameters, manifest: Manifest) -> float:
     """
     threshold = manifest.threshold(parameters.operating_point)
     return threshold if np.isnan(parameters.anomaly_threshold) else parameters.anomaly_threshold
-
-
-def load_ignore_mask(path: str) -> NDArray[np.uint8] | None:
-    """Read a grey picture, (H, W) uint8, not 0 where ignored; None for an empty path.
-
-    Raises:
-        ParameterError: the file is missing or no picture.
-    """
-    if not path:
-        return None
-    mask = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-    if mask is None:
-        raise ParameterError(
-            f'ignore_mask_path: {path!r} is missing or no picture; right: a grey PNG, '
-            'not black where pixels are to be ignored')
-    return mask.astype(np.uint8)

@@ -1,0 +1,84 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments that the tools for recordings share."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from hybrid_perception.backends.base import Backend
+from hybrid_perception.backends.registry import BACKEND_NAMES, create_backend
+from hybrid_perception.geometry import Roi
+from hybrid_perception.ignore_mask import load_ignore_mask
+from hybrid_perception.manifest import Manifest
+from hybrid_perception.replay.source import Source, open_source
+from hybrid_perception.segmentation import Segmenter
+
+
+def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the recording and what is read of it."""
+    parser.add_argument(
+        'input', metavar='INPUT', type=Path,
+        help='rosbag2 (folder, .mcap, .db3), ROS 1 .bag, video file, or folder of pictures')
+    parser.add_argument(
+        '--topic', metavar='NAME', action='append', default=[],
+        help='camera topic of a bag; may be repeated; may be left out where there is one')
+    parser.add_argument(
+        '--fps', type=float, metavar='HZ',
+        help="rate of a folder (10 if absent), or of a video instead of the container's stamps")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the model, its engine, and what of the picture it sees; as the node's parameters."""
+    parser.add_argument(
+        '--model', metavar='MODEL', required=True,
+        help='manifest, ONNX file or their directory')
+    parser.add_argument('--backend', choices=BACKEND_NAMES, default='auto', help='engine')
+    parser.add_argument(
+        '--threads', type=int, metavar='N', help='CPU threads; all usable cores if absent')
+    parser.add_argument(
+        '--output-size', choices=('source', 'network'), default='source',
+        help="size of the outputs: the camera's (default) or the network's")
+    parser.add_argument(
+        '--roi', type=int, nargs=4, metavar=('X', 'Y', 'WIDTH', 'HEIGHT'), default=(0, 0, 0, 0),
+        help='part of the picture that the network sees, pixels; 0 0 0 0 is all')
+    parser.add_argument(
+        '--ignore-mask', metavar='PNG', default='', help='grey picture, not black where ignored')
+
+
+def open_recording(arguments: argparse.Namespace) -> Source:
+    """Open the recording that the arguments name.
+
+    Raises:
+        ParameterError: It cannot be read, or an argument does not fit it.
+    """
+    return open_source(arguments.input, topics=arguments.topic, fps=arguments.fps)
+
+
+def open_segmenter(
+    arguments: argparse.Namespace, manifest: Manifest
+) -> tuple[Backend, Segmenter]:
+    """Load the model that the arguments name.
+
+    Raises:
+        HybridPerceptionError: A file or an argument is at fault; the message names it.
+    """
+    ignore_mask = load_ignore_mask(arguments.ignore_mask)
+    roi = Roi(*arguments.roi)
+    backend = create_backend(arguments.backend, manifest, threads=arguments.threads)
+    return backend, Segmenter(
+        manifest, backend, output_size=arguments.output_size, roi=roi, ignore_mask=ignore_mask)
+
+
+def segmenter_settings(arguments: argparse.Namespace, backend: Backend) -> dict[str, Any]:
+    """Collect what the scores depend on beside the model and the recording, as JSON types."""
+    mask = arguments.ignore_mask
+    return {
+        'backend': f'{backend.name}: {backend.detail}',
+        'output_size': arguments.output_size,
+        'roi': list(arguments.roi),
+        'ignore_mask': hashlib.sha256(Path(mask).read_bytes()).hexdigest() if mask else '',
+    }

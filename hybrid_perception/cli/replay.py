@@ -1,0 +1,160 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``hybrid-perception replay``: a recording in, a bag with the node's topics out."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+from pathlib import Path
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hybrid_perception import __version__
+from hybrid_perception.backends.base import Backend
+from hybrid_perception.cli.arguments import (
+    add_model_arguments,
+    add_recording_arguments,
+    open_recording,
+    open_segmenter,
+    segmenter_settings,
+)
+from hybrid_perception.cli.progress import Progress
+from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.manifest import Manifest, load_manifest
+from hybrid_perception.replay.output_bag import MessageWriter
+from hybrid_perception.replay.replayer import Replayer, ReplayReport
+from hybrid_perception.scene import LABELS, PICTURES, Style
+
+if TYPE_CHECKING:
+    SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_OUTPUTS = {output.topic: output for output in (*LABELS, *PICTURES)}
+_SHOWN = 5
+
+
+def add_parser(subparsers: SubParsers) -> None:
+    """Add this subcommand."""
+    parser = subparsers.add_parser(
+        'replay',
+        help="run a recording through the model into a bag with the node's topics",
+        description='Segment every frame of a bag, a video or a folder of pictures as the node '
+        'would, and write a bag with its topics, types, stamps and headers. Needs no ROS. A run '
+        'that was killed goes on where it was when the same command is run again.',
+        epilog='Example: hybrid-perception replay drive.mcap --model models/street.json '
+        '--output seen.mcap',
+    )
+    add_recording_arguments(parser)
+    add_model_arguments(parser)
+    parser.add_argument(
+        '--output', metavar='OUT', type=Path, required=True,
+        help='an .mcap file, or without that ending the folder of a rosbag2')
+    threshold = parser.add_mutually_exclusive_group()
+    threshold.add_argument(
+        '--operating-point', metavar='NAME',
+        help="threshold to use; the model's default if absent")
+    threshold.add_argument(
+        '--threshold', type=float, metavar='SCORE', help='threshold of your own')
+    parser.add_argument(
+        '--outputs', nargs='+', metavar='NAME', choices=tuple(_OUTPUTS),
+        default=[output.topic for output in LABELS],
+        help=f'what to write, of {", ".join(_OUTPUTS)} (default: the first {len(LABELS)})')
+    parser.add_argument(
+        '--with-input', action='store_true', help='write the camera images too')
+    parser.add_argument(
+        '--overlay-alpha', type=float, default=0.5, metavar='0..1',
+        help='weight of the colours in overlay')
+    parser.add_argument(
+        '--color-range', type=float, nargs=2, default=(-20.0, 0.0), metavar=('VMIN', 'VMAX'),
+        help='scores of the first and the last colour in anomaly_color')
+    parser.add_argument(
+        '--uncompressed', action='store_true', help='faster, and many times larger')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace the output where it exists')
+    parser.add_argument(
+        '--restart', action='store_true', help='throw an unfinished run away')
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Replay a recording.
+
+    Raises:
+        HybridPerceptionError: The recording, the model or an argument cannot be used, or the
+            output cannot be written.
+    """
+    manifest = load_manifest(arguments.model)
+    style = _style(arguments, manifest)
+    source = open_recording(arguments)
+    outputs = [output for topic, output in _OUTPUTS.items() if topic in arguments.outputs]
+    writer = MessageWriter(source.topics, outputs, with_input=arguments.with_input)
+    backend, segmenter = open_segmenter(arguments, manifest)
+    try:
+        replayer = Replayer(
+            source, segmenter, writer, class_map=manifest.class_map, style=style,
+            compress=not arguments.uncompressed,
+            settings=_settings(arguments, manifest, backend, style))
+        with Progress('replay', source.total) as progress:
+            report = replayer.run(
+                arguments.output, overwrite=arguments.overwrite, restart=arguments.restart,
+                progress=progress.step)
+    finally:
+        segmenter.close()
+    _tell(arguments.output, report)
+
+
+def _style(arguments: argparse.Namespace, manifest: Manifest) -> Style:
+    threshold = (arguments.threshold if arguments.threshold is not None
+                 else manifest.threshold(arguments.operating_point))
+    vmin, vmax = arguments.color_range
+    if not math.isfinite(threshold):
+        raise ParameterError(f'the threshold is {threshold}; it must be a finite number')
+    if not (math.isfinite(vmin) and math.isfinite(vmax) and vmin < vmax):
+        raise ParameterError(f'the colour range is {vmin} {vmax}; want VMIN < VMAX, both finite')
+    if not 0 <= arguments.overlay_alpha <= 1:
+        raise ParameterError(f'the overlay weight is {arguments.overlay_alpha}; want 0..1')
+    return Style(threshold, arguments.overlay_alpha, vmin, vmax)
+
+
+def _settings(
+    arguments: argparse.Namespace, manifest: Manifest, backend: Backend, style: Style
+) -> dict[str, Any]:
+    return {
+        'version': __version__,
+        'recording': _fingerprint(arguments.input),
+        'topic': sorted(arguments.topic),
+        'fps': arguments.fps,
+        'model': manifest.sha256,
+        **segmenter_settings(arguments, backend),
+        'threshold': style.threshold,
+        'overlay_alpha': style.overlay_alpha,
+        'color_range': [style.vmin, style.vmax],
+        'outputs': sorted(arguments.outputs),
+        'with_input': arguments.with_input,
+        'uncompressed': arguments.uncompressed,
+    }
+
+
+def _fingerprint(path: Path) -> str:
+    """Tell recordings apart by the names, sizes and times of their files."""
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        status = file.stat()
+        digest.update(f'{file.name} {status.st_size} {status.st_mtime_ns}\n'.encode())
+    return digest.hexdigest()
+
+
+def _tell(output: Path, report: ReplayReport) -> None:
+    computed = report.written - report.kept
+    rate = computed / report.seconds if report.seconds else 0.0
+    print(f'{output}: {report.written} frames, {rate:.1f} frames/s'
+          + (f' ({report.kept} kept from the run before)' if report.kept else ''))
+    for note in report.notes:
+        print(f'note: {note}', file=sys.stderr)
+    if report.skipped:
+        print(f'{len(report.skipped)} frame(s) could not be used:', file=sys.stderr)
+        for skipped in report.skipped[:_SHOWN]:
+            print(f'  {skipped.reason}', file=sys.stderr)
+        if len(report.skipped) > _SHOWN:
+            print('  ...', file=sys.stderr)

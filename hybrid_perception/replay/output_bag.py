@@ -1,0 +1,151 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The bag that replay writes: the node's topics, types, stamps and headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_perception.replay.frame import (
+    COMPRESSED_TYPE,
+    RAW_TYPE,
+    CompressedPicture,
+    Frame,
+    RawPicture,
+)
+from hybrid_perception.replay.typestore import load_typestore
+from hybrid_perception.scene import ImageOutput, Scene
+
+if TYPE_CHECKING:
+    from rosbags.interfaces import Connection
+
+NODE_NAME = 'perception'
+Message = tuple[str, int, bytes]
+"""Topic, recording time in nanoseconds, serialised message."""
+
+
+def output_prefixes(topics: Sequence[str]) -> dict[str, str]:
+    """Name the node that would serve each camera.
+
+    One camera is served by /perception; several, as on a robot, by a node each in the namespace
+    of the camera: /front/image_raw by /front/perception. Cameras that share a namespace keep
+    their whole name.
+    """
+    if len(topics) == 1:
+        return {topics[0]: f'/{NODE_NAME}'}
+    bases = {topic: topic.removesuffix('/compressed') for topic in topics}
+    spaces = {topic: base.rpartition('/')[0] for topic, base in bases.items()}
+    shared = len(set(spaces.values())) < len(topics)
+    return {topic: f'{bases[topic] if shared else spaces[topic]}/{NODE_NAME}' for topic in topics}
+
+
+class MessageWriter:
+    """Turns frames and scenes into serialised messages, always in one order."""
+
+    def __init__(
+        self, topics: Mapping[str, str], outputs: Sequence[ImageOutput], *, with_input: bool
+    ) -> None:
+        """Prepare the message types.
+
+        Args:
+            topics: the camera topics, with their types.
+            outputs: what to make of each scene.
+            with_input: put the camera's own message before them.
+
+        Raises:
+            ParameterError: rosbags is not installed.
+        """
+        self._store = load_typestore()
+        self._types = self._store.types
+        self._prefixes = output_prefixes(tuple(topics))
+        self._inputs = dict(topics) if with_input else {}
+        self._outputs = tuple(outputs)
+
+    @property
+    def messages_per_frame(self) -> int:
+        """Number of messages that each frame becomes."""
+        return len(self._outputs) + bool(self._inputs)
+
+    def topics(self) -> dict[str, str]:
+        """List the topics that are written, with their types."""
+        return self._inputs | {f'{prefix}/{output.topic}': RAW_TYPE
+                               for prefix in self._prefixes.values() for output in self._outputs}
+
+    def messages(self, frame: Frame, scene: Scene) -> list[Message]:
+        """Serialise a frame's messages; each carries the header of the frame."""
+        header = self._header(frame)
+        prefix = self._prefixes[frame.topic]
+        messages = [self._input(frame, header)] if self._inputs else []
+        for output in self._outputs:
+            image = self._image(output.render(scene), header, output.encoding)
+            messages.append((f'{prefix}/{output.topic}', frame.log_time, image))
+        return messages
+
+    def _header(self, frame: Frame) -> Any:
+        time = self._types['builtin_interfaces/msg/Time'](frame.stamp.sec, frame.stamp.nanosec)
+        return self._types['std_msgs/msg/Header'](time, frame.frame_id)
+
+    def _image(self, array: NDArray[Any], header: Any, encoding: str) -> bytes:
+        height, width = array.shape[:2]
+        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        message = self._types[RAW_TYPE](
+            header, height, width, encoding, 0, array.nbytes // height, content)
+        return bytes(self._store.serialize_cdr(message, RAW_TYPE))
+
+    def _input(self, frame: Frame, header: Any) -> Message:
+        picture = frame.picture
+        # A scene exists, so the picture was decoded.
+        assert isinstance(picture, RawPicture | CompressedPicture)
+        content = np.frombuffer(picture.data, np.uint8)
+        if isinstance(picture, CompressedPicture):
+            type_, message = COMPRESSED_TYPE, self._types[COMPRESSED_TYPE](
+                header, picture.format, content)
+        else:
+            type_, message = RAW_TYPE, self._types[RAW_TYPE](
+                header, picture.height, picture.width, picture.encoding,
+                int(picture.is_bigendian), picture.step, content)
+        return frame.topic, frame.log_time, bytes(self._store.serialize_cdr(message, type_))
+
+
+class OutputBag:
+    """A rosbag2 of one MCAP file, being written."""
+
+    def __init__(self, folder: Path, topics: dict[str, str], *, compress: bool) -> None:
+        """Make the folder and advertise the topics.
+
+        Args:
+            folder: the bag; must not exist.
+            topics: message types by topic, in the order of advertising.
+            compress: pack the file's chunks with Zstandard.
+        """
+        store = load_typestore()
+        from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+        self.file = folder / f'{folder.name}.mcap'
+        self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        if compress:
+            self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        self._writer.open()
+        self._connections: dict[str, Connection] = {
+            topic: self._writer.add_connection(topic, type_, typestore=store)
+            for topic, type_ in topics.items()}
+
+    def write(self, message: Message) -> None:
+        """Append a message."""
+        topic, log_time, content = message
+        self._writer.write(self._connections[topic], log_time, content)
+
+    def close(self) -> None:
+        """Write the index and end the file."""
+        self._writer.close()
+
+    def abort(self) -> None:
+        """Leave the file as it is."""
+        with suppress(OSError):   # the disk may be full
+            self._writer.abort()

@@ -1,0 +1,29 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The message types that are read and written without ROS."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from hybrid_perception.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
+
+
+@cache
+def load_typestore() -> Typestore:
+    """Load the common messages of ROS 2; images have been the same from Humble to Kilted.
+
+    Raises:
+        ParameterError: rosbags is not installed.
+    """
+    try:
+        from rosbags.typesys import Stores, get_typestore
+    except ImportError as error:
+        raise ParameterError(
+            f"bags need the package rosbags ({error}); install it with 'pip install rosbags tqdm' "
+            "or with this package's extra 'replay'") from error
+    return get_typestore(Stores.ROS2_JAZZY)

@@ -1,0 +1,184 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A killed run and its resumption equal one that was not disturbed; a full disk loses nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hybrid_perception.replay.bag_reader import BagReader
+from hybrid_perception.replay.overlap import overlap
+from hybrid_perception.replay.truncated_mcap import complete_size, is_truncated, mend
+
+from .conftest import camera, compressed, read_bag, write_bag
+
+ROOT = Path(__file__).resolve().parents[3]
+COMMAND = 'import sys; from hybrid_perception.cli.main import main; sys.exit(main())'
+LIMITED = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); ' + COMMAND
+
+
+@pytest.fixture
+def drive(tmp_path):
+    """Write a bag in which frames 0, 7 and 31 cannot be decoded."""
+    messages = camera(range(60), height=200, width=160)
+    for number in (0, 7, 31):
+        messages[number] = camera([number], compressed, damaged=True, topic='/broken')[0]
+        _, when, (_, message) = messages[number]
+        broken = camera([number])[0][2]
+        broken[1].encoding = 'broken'
+        broken[1].header = message.header
+        messages[number] = ('/cam/image_raw', when, broken)
+    return write_bag(tmp_path / 'in', messages)
+
+
+def arguments(drive, tiny_model, output):
+    return ['replay', drive, '--model', tiny_model, '--threads', '1', '--output', output,
+            '--uncompressed', '--with-input']
+
+
+def start(code, *given):
+    return subprocess.Popen(
+        [sys.executable, '-c', code, *map(str, given)], cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+
+
+def newest(part: Path) -> Path | None:
+    return max(part.glob('*/*/*.mcap'), key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+@pytest.mark.parametrize('after', [(200_000,), (3_000_000, 6_000_000)])
+def test_a_kill_and_a_resumption_equal_an_undisturbed_run(
+    tmp_path, drive, tiny_model, run_tool, replay, after
+):
+    expected = replay(drive, '--uncompressed', '--with-input').read_bytes()
+    (tmp_path / 'out.mcap').unlink()
+    output = tmp_path / 'out.mcap'
+    part = tmp_path / 'out.mcap.part'
+    for size in after:
+        process = start(COMMAND, *arguments(drive, tiny_model, output))
+        while process.poll() is None:
+            file = newest(part) if part.exists() else None
+            if file is not None and file.stat().st_size > size:
+                os.kill(process.pid, signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        process.communicate()
+    was_killed = not output.exists()
+    code, out, err = run_tool(*arguments(drive, tiny_model, output)[:2], '--uncompressed',
+                              '--with-input', '--output', output, *(
+                                  [] if was_killed else ['--overwrite']))
+    assert code == 0, err
+    assert output.read_bytes() == expected
+    assert '57 frames' in out
+    assert '3 frame(s) could not be used' in err
+    assert not part.exists()
+    if len(after) > 1 and was_killed:
+        assert 'kept from the run before' in out
+
+
+def test_a_full_disk_is_told_of_and_what_was_written_can_be_read(
+    tmp_path, drive, tiny_model, run_tool, replay
+):
+    expected = replay(drive, '--uncompressed', '--with-input', output='x/out.mcap').read_bytes()
+    output = tmp_path / 'out.mcap'
+    # The kernel refuses to let the file grow, as it would on a full disk.
+    process = start(LIMITED.format(5_000_000), *arguments(drive, tiny_model, output))
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1, err
+    assert 'out.mcap cannot be written: File too large. What is done is kept' in err
+    assert 'Traceback' not in err
+    kept = newest(tmp_path / 'out.mcap.part')
+    assert not is_truncated(kept)
+    assert len(read_bag(kept)) >= 40
+    code, out, err = run_tool('replay', drive, '--output', output, '--uncompressed',
+                              '--with-input')
+    assert code == 0, err
+    assert 'kept from the run before' in out
+    assert output.read_bytes() == expected
+
+
+def test_other_settings_do_not_take_up_an_unfinished_run(tmp_path, drive, tiny_model, run_tool):
+    output = tmp_path / 'out.mcap'
+    process = start(LIMITED.format(3_000_000), *arguments(drive, tiny_model, output))
+    process.communicate(timeout=100)
+    given = ('replay', drive, '--output', output, '--uncompressed', '--with-input')
+    code, _, err = run_tool(*given, '--threshold', 3)
+    assert code == 1
+    assert 'holds an unfinished run with another threshold' in err
+    code, out, err = run_tool(*given, '--threshold', 3, '--restart')
+    assert code == 0, err
+    assert 'kept' not in out
+
+
+@pytest.mark.parametrize('share', [0.2, 0.5, 0.77, 0.999])
+def test_a_mended_file_holds_what_was_complete(tmp_path, share):
+    bag = write_bag(tmp_path / 'in', camera(range(30), height=160, width=200))
+    file = bag / 'in.mcap'
+    whole = read_bag(file)
+    content = file.read_bytes()
+    file.write_bytes(content[:int(share * len(content))])
+    assert is_truncated(file)
+    with BagReader(file) as reader:
+        seen = [record.content for record in reader.records()]
+    mend(file)
+    assert not is_truncated(file)
+    assert file.stat().st_size <= len(content)
+    mended = read_bag(file)
+    assert len(mended) == len(seen)
+    assert len(mended) >= share * len(whole) - 12
+    assert [time for _, time, _ in mended] == [time for _, time, _ in whole[:len(mended)]]
+
+
+def test_zeros_that_a_crash_left_are_no_records(tmp_path):
+    file = write_bag(tmp_path / 'in', camera(range(3))) / 'in.mcap'
+    content = file.read_bytes()
+    before = complete_size(file)
+    file.write_bytes(content[:before] + bytes(5000))
+    assert complete_size(file) == before
+
+
+def test_overlap_keeps_the_order_and_stays_within_its_depth():
+    ahead = []
+
+    def count():
+        for number in range(50):
+            ahead.append(number)
+            yield number
+
+    for number in overlap(count(), depth=3):
+        assert len(ahead) <= number + 1 + 3 + 2   # waiting, in the hand of the thread, just taken
+    assert ahead == list(range(50))
+
+
+def test_overlap_hands_on_what_came_before_an_error_and_then_the_error():
+    def fail():
+        yield 1
+        raise ValueError('boom')
+
+    items = overlap(fail())
+    assert next(items) == 1
+    with pytest.raises(ValueError, match='boom'):
+        next(items)
+
+
+def test_closing_overlap_closes_its_source():
+    closed = []
+
+    def forever():
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    items = overlap(forever())
+    assert next(items) == 1
+    items.close()
+    assert closed == [True]
