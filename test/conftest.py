@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,36 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 import pytest
 
+from hybrid_perception.engine.accelerator import find_accelerator
+from hybrid_perception.exceptions import EngineError
 from hybrid_perception.manifest import write_manifest
 
 MakeTinyModel = Callable[..., Path]
+NEED_ACCELERATOR = ('gpu', 'tensorrt')
+
+
+@cache
+def missing_accelerator() -> str:
+    """Say what this machine lacks for TensorRT; empty where nothing."""
+    try:
+        find_accelerator()
+    except EngineError as error:
+        return str(error)
+    return ''
+
+
+@pytest.fixture(autouse=True)
+def accelerator_or_none(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Skip tests marked gpu or tensorrt where neither works; hide the GPU from all others."""
+    if any(request.node.get_closest_marker(name) for name in NEED_ACCELERATOR):
+        if missing_accelerator():
+            pytest.skip(missing_accelerator())
+    else:
+        monkeypatch.setattr('hybrid_perception.engine.gpu.DRIVER_LIBRARY', 'libcuda-hidden.so')
+    monkeypatch.setenv('HYBRID_PERCEPTION_CACHE', str(tmp_path_factory.mktemp('engines')))
 
 
 def tiny_graph(height: int, width: int) -> onnx.ModelProto:

@@ -7,7 +7,11 @@ from __future__ import annotations
 import logging
 
 from hybrid_perception.backends.base import Backend
-from hybrid_perception.exceptions import EngineError, ParameterError
+from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
+from hybrid_perception.engine.accelerator import Accelerator, find_accelerator
+from hybrid_perception.engine.provider import EngineProvider
+from hybrid_perception.engine.settings import EngineSettings
+from hybrid_perception.exceptions import EngineError, ModelError, ParameterError
 from hybrid_perception.manifest import Manifest
 
 BACKEND_NAMES = ('auto', 'onnxruntime', 'tensorrt')
@@ -15,33 +19,61 @@ BACKEND_NAMES = ('auto', 'onnxruntime', 'tensorrt')
 _LOGGER = logging.getLogger(__name__)
 
 
-def create_backend(name: str, manifest: Manifest, *, threads: int | None = None) -> Backend:
+def create_backend(
+    name: str, manifest: Manifest, *, threads: int | None = None,
+    engine: EngineSettings | None = None,
+) -> Backend:
     """Load a model into an engine.
 
     The choice and its reason are logged and stand in the backend's ``detail``.
 
     Args:
-        name: ``auto``, ``onnxruntime`` or ``tensorrt``.
+        name: ``onnxruntime``, ``tensorrt``, or ``auto``: TensorRT where it works, else ONNX
+            Runtime.
         manifest: Model to load.
         threads: CPU threads per frame; None takes every core that this process may use.
+        engine: Where TensorRT engines are kept, and who is told of a build, which takes minutes.
 
     Raises:
         ParameterError: The name or the number of threads is wrong.
-        EngineError: The engine is not available.
+        EngineError: The engine is not available; the message says what is missing.
         ModelError: The model cannot be loaded or is not what the manifest says.
+        BuildStoppedError: The engine's build was stopped.
     """
     if name not in BACKEND_NAMES:
         raise ParameterError(f"backend '{name}' is unknown; use one of {', '.join(BACKEND_NAMES)}")
-    if name == 'tensorrt':
-        raise EngineError(
-            "backend 'tensorrt' is not part of this release; use 'onnxruntime' or 'auto'"
-        )
-    from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
-
-    if name == 'auto':
-        reason = 'auto: the only engine of this release'
+    settings = engine or EngineSettings()
+    backend: Backend
+    if name == 'onnxruntime':
+        backend = OnnxRuntimeBackend(manifest, threads=threads, reason=f"asked for as '{name}'")
+    elif name == 'tensorrt':
+        backend = EngineProvider(
+            manifest, _required_accelerator(), settings, reason=f"asked for as '{name}'").open()
     else:
-        reason = f"asked for as '{name}'"
-    backend = OnnxRuntimeBackend(manifest, threads=threads, reason=reason)
+        backend = _best(manifest, threads, settings)
     _LOGGER.info('backend %s: %s', backend.name, backend.detail)
     return backend
+
+
+def _required_accelerator() -> Accelerator:
+    try:
+        return find_accelerator()
+    except EngineError as error:
+        raise EngineError(
+            f"backend 'tensorrt' cannot run here: {error}. Without it: 'onnxruntime' or 'auto'"
+        ) from error
+
+
+def _best(manifest: Manifest, threads: int | None, settings: EngineSettings) -> Backend:
+    try:
+        accelerator = find_accelerator()
+    except EngineError as error:
+        return OnnxRuntimeBackend(manifest, threads=threads, reason=f'auto: {error}')
+    try:
+        return EngineProvider(
+            manifest, accelerator, settings, reason='auto: GPU and TensorRT are here').open()
+    # A graph that TensorRT does not understand may be fine for ONNX Runtime.
+    except (EngineError, ModelError) as error:
+        _LOGGER.warning('TensorRT is not used, the model runs on the CPU: %s', error)
+        return OnnxRuntimeBackend(
+            manifest, threads=threads, reason=f'auto: TensorRT failed: {error}')

@@ -48,10 +48,15 @@ class EngineCache:
         """Return where the plan of a model is, or would be."""
         return self._folder(model) / f'{key.stem}.engine'
 
-    def find(self, model: str, key: EngineKey) -> CachedEngine | None:
+    def find(self, model: str, key: EngineKey, *, explain: bool = True) -> CachedEngine | None:
         """Return the engine for a key; None where there is none that can be used.
 
-        Logs a warning that names what is damaged, or what changed since the last build.
+        Logs a warning that names what is damaged.
+
+        Args:
+            model: Name of the model.
+            key: What the engine must have been built from and for.
+            explain: Where there is none, also log what changed since the nearest build.
 
         Raises:
             EngineError: The directory is not private.
@@ -64,7 +69,8 @@ class EngineCache:
         make_private(path.parent)
         sidecar = read_sidecar(path.with_suffix('.json'))
         if sidecar is None:
-            self._explain_miss(path, model, key)
+            if explain:
+                self._explain_miss(path, model, key)
             return None
         changes = key.changes(sidecar.key)
         if changes:

@@ -18,7 +18,7 @@ import setuptools
 ROOT = Path(__file__).resolve().parents[2]
 NAME = 'hybrid_perception'
 # Imported late, where installed: the extras `tensorrt` and `replay`.
-OPTIONAL = {'cuda', 'rosbags', 'tensorrt', 'tqdm'}
+OPTIONAL = {'rosbags', 'tensorrt', 'torch', 'tqdm'}
 # rosdep keys that one would guess and that do not exist: `rosdep install` would fail for everyone.
 NO_ROSDEP_KEYS = {'cuda-python', 'modelopt', 'onnx', 'onnxruntime', 'polygraphy', 'tensorrt'}
 

@@ -49,14 +49,14 @@ def test_detail_says_what_runs_and_why(manifest, caplog):
     assert backend.name == 'onnxruntime'
     assert 'ONNX Runtime' in backend.detail
     assert '2 thread' in backend.detail
-    assert 'auto: the only engine' in backend.detail
+    assert 'auto: no NVIDIA driver' in backend.detail
     assert backend.detail in caplog.text
 
 
 def test_unknown_and_missing_engines_are_named(manifest):
     with pytest.raises(ParameterError, match="'openvinoo' is unknown; use one of auto"):
         create_backend('openvinoo', manifest)
-    with pytest.raises(EngineError, match="'tensorrt' is not part of this release"):
+    with pytest.raises(EngineError, match=r"'tensorrt' cannot run here: no NVIDIA driver.*'auto'"):
         create_backend('tensorrt', manifest)
 
 
