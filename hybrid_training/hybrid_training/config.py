@@ -88,6 +88,7 @@ class LossConfig(_Section):
     beta: float = Field(0.03, ge=0)
     ignore_is_inlier: bool = False
     energy_floor: float | None = None
+    prior_shift: float = 0.0
     stride: Literal[1, 4] = 4
 
 

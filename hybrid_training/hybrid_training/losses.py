@@ -36,12 +36,18 @@ class HybridLoss:
             traffic code does; False leaves them out.
         energy_floor: ln p̂ of negatives is pushed down to this value and no further; None is the
             paper's unbounded term, which runs away when a network is trained for long.
+        prior_shift: added to the dataset logit here and only here, so that the network itself
+            learns ln P(d_out|x) - ln P(d_in|x) for anomalies that are e**prior_shift times rarer
+            than the pasted negatives (logit adjustment, Menon et al., ICLR 2021). Without it
+            ln P(d_out|x) saturates at 0 on everything suspicious and the hybrid score loses the
+            order that this head gives there.
     """
 
     weighting: Weighting = 'code'
     beta: float = 0.03
     ignore_is_inlier: bool = False
     energy_floor: float | None = None
+    prior_shift: float = 0.0
 
     def __post_init__(self) -> None:
         if self.weighting not in ('paper', 'code'):
@@ -69,8 +75,8 @@ class HybridLoss:
         if self.energy_floor is not None:
             energy = energy.clamp(min=self.energy_floor)
         likelihood = _mean(energy, negative)
-        in_nll = functional.softplus(dataset_logit)
-        out_nll = functional.softplus(-dataset_logit)
+        adjusted = dataset_logit + self.prior_shift
+        in_nll, out_nll = functional.softplus(adjusted), functional.softplus(-adjusted)
         counted_in = ~negative if self.ignore_is_inlier else inlier
         if self.weighting == 'paper':
             dataset = _mean(in_nll, counted_in) + self.beta * _mean(out_nll, negative)

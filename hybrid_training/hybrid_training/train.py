@@ -66,7 +66,7 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
     model, optimizer, start = start_or_resume(config, last, data_root=data_root)
     loss_function = HybridLoss(
         config.loss.weighting, config.loss.beta, config.loss.ignore_is_inlier,
-        config.loss.energy_floor)
+        config.loss.energy_floor, config.loss.prior_shift)
     log, validation_log = RunLog(run, 'train', start=start), RunLog(run, 'validation', start=start)
     samples = training_samples(config, data_root)
     best = float('-inf')

@@ -70,6 +70,11 @@ def test_energy_floor_stops_the_push_below_it():
     assert logits.grad[0, :, 0, 3].abs().max() == 0
 
 
+def test_prior_shift_is_an_offset_of_the_dataset_logit():
+    shifted = HybridLoss(prior_shift=1.5)(LOGITS, DATASET - 1.5, LABELS)
+    assert shifted.total.item() == close(HybridLoss()(LOGITS, DATASET, LABELS).total.item())
+
+
 def test_huge_logits_stay_finite():
     terms = HybridLoss()(LOGITS * 1e4, DATASET * 1e4, LABELS)
     assert all(torch.isfinite(t) for t in terms)
