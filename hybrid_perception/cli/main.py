@@ -11,11 +11,12 @@ import os
 import sys
 
 from hybrid_perception import __version__
-from hybrid_perception.cli import inspect, replay
+from hybrid_perception.cli import compare, inspect, replay
 from hybrid_perception.exceptions import HybridPerceptionError
 
-# A subcommand is a module with ``add_parser(subparsers)``, which sets ``run`` as its default.
-_COMMANDS = (inspect, replay)
+# A subcommand is a module with ``add_parser(subparsers)``, which sets ``run`` as its default; that
+# returns None or an exit code.
+_COMMANDS = (inspect, replay, compare)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,12 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand.
 
     Returns:
-        Exit code: 0, or 1 if it failed (one line on stderr). Wrong usage exits with 2.
+        Exit code: that of the subcommand, 0 if it has none, or 1 if it failed (one line on
+        stderr). Wrong usage exits with 2.
     """
     parsed = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if parsed.verbose else logging.WARNING)
+    code = 0
     try:
-        parsed.run(parsed)
+        code = parsed.run(parsed) or 0
         sys.stdout.flush()
     except HybridPerceptionError as error:
         print(f'hybrid-perception: error: {" ".join(str(error).split())}', file=sys.stderr)
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('hybrid-perception: interrupted', file=sys.stderr)
         return 1
-    return 0
+    return code
 
 
 if __name__ == '__main__':

@@ -1,0 +1,74 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How far two bags may be apart."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+import json
+import math
+from pathlib import Path
+
+from hybrid_perception.exceptions import ParameterError
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """The limits; without a file, equality to the bit.
+
+    Attributes:
+        max_missing_frames: frames that only the first bag has.
+        max_extra_frames: frames that only the second bag has.
+        min_label_agreement: of the worst frame, 0..1.
+        min_open_set_label_agreement: of the worst frame, 0..1.
+        min_mask_iou: of the worst frame, 0..1.
+        max_score_difference: of the worst pixel.
+        max_mean_score_difference: of the worst frame.
+    """
+
+    max_missing_frames: float = 0
+    max_extra_frames: float = 0
+    min_label_agreement: float = 1.0
+    min_open_set_label_agreement: float = 1.0
+    min_mask_iou: float = 1.0
+    max_score_difference: float = 0.0
+    max_mean_score_difference: float = 0.0
+
+    def violations(self, reached: dict[str, float | None]) -> list[str]:
+        """Say what lies outside.
+
+        Args:
+            reached: the worst value by name of the limit; None where there is nothing to compare.
+        """
+        found = []
+        for name, limit in asdict(self).items():
+            value = reached.get(name)
+            if value is None:
+                continue
+            if value < limit if name.startswith('min_') else value > limit:
+                side = 'below' if name.startswith('min_') else 'above'
+                found.append(f'{name[4:]} is {value:.9g}, {side} {limit:.9g}')
+        return found
+
+
+def load_tolerances(path: Path | None) -> Tolerances:
+    """Read a JSON object of limits; those that it does not name ask for equality.
+
+    Raises:
+        ParameterError: The file cannot be read, or a field is wrong.
+    """
+    if path is None:
+        return Tolerances()
+    try:
+        document = json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise ParameterError(f'{path} cannot be read: {error.strerror}') from error
+    except ValueError as error:
+        raise ParameterError(f'{path} is not JSON: {error}') from error
+    names = [field.name for field in fields(Tolerances)]
+    if not isinstance(document, dict) or not set(document) <= set(names):
+        raise ParameterError(f'{path} must be a JSON object of some of {", ".join(names)}')
+    for name, value in document.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            raise ParameterError(f'{path}: {name} is {value!r}; it must be a number')
+    return Tolerances(**document)
