@@ -115,7 +115,7 @@ TABLE: tuple[Entry, ...] = (
           'Score from which on a pixel counts as unknown. nan: the threshold of operating_point',
           read_only=False, rule=is_threshold, words='a finite number or nan'),
     Entry('operating_point', '',
-          'Name of a threshold in the manifest, such as fpr01. Empty: the default of the '
+          'Name of a threshold in the manifest, such as fpr1. Empty: the default of the '
           'manifest. Ignored while anomaly_threshold is a number', read_only=False),
     Entry('overlay_alpha', 0.5, 'Opacity of the colours in ~/overlay', read_only=False,
           range=(0.0, 1.0)),
