@@ -57,6 +57,11 @@ class EngineProvider:
             manifest, accelerator.gpu, tensorrt=accelerator.library.name, options=BUILD_OPTIONS)
 
     @property
+    def model(self) -> str:
+        """Return the name of the model."""
+        return self._manifest.name
+
+    @property
     def path(self) -> Path:
         """Return where the plan is, or would be."""
         return Path(self._settings.engine_path) if self._settings.engine_path else (
@@ -79,6 +84,22 @@ class EngineProvider:
             # Another process may have built it in the meantime.
             backend = None if self._settings.rebuild else self._open_cached(explain=False)
             return backend if backend is not None else self._build()
+
+    def open_existing(self) -> TensorRtBackend:
+        """Load the engine that is there; never builds.
+
+        Raises:
+            EngineError: There is none that fits, or it cannot be run.
+        """
+        if self._settings.engine_path:
+            path = Path(self._settings.engine_path).expanduser()
+            return self._load(_read_plan(path), f'file {path}')
+        backend = self._open_cached(explain=True)
+        if backend is None:
+            raise EngineError(
+                f'there is no TensorRT engine of model {self._manifest.name} for this machine at '
+                f"{self.path}; make one: 'hybrid-perception engine build'")
+        return backend
 
     def prove(self, backend: TensorRtBackend) -> Parity:
         """Compare the engine with the CPU.
@@ -118,11 +139,7 @@ class EngineProvider:
             return None
 
     def _open_file(self, path: Path) -> TensorRtBackend:
-        try:
-            plan = path.read_bytes()
-        except OSError as error:
-            raise EngineError(f'engine_path: {path} cannot be read ({error.strerror})') from error
-        backend = self._load(plan, f'file {path}')
+        backend = self._load(_read_plan(path), f'file {path}')
         parity = self._prove_or_close(backend)
         if not parity.passed:
             backend.close()
@@ -153,8 +170,8 @@ class EngineProvider:
         onnx = manifest.onnx_path.read_bytes()
         if hashlib.sha256(onnx).hexdigest() != manifest.sha256:
             raise ModelError(f'{manifest.onnx_path} changed after its manifest was read')
-        _LOGGER.warning('building the TensorRT engine of model %s; this takes minutes and is done '
-                        'once: %s', manifest.name, self.path)
+        _LOGGER.info('building the TensorRT engine of model %s; this takes minutes and is done '
+                     'once: %s', manifest.name, self.path)
         built = build_plan(
             self._accelerator.library, onnx, timings=self.cache.read_timings(self.key),
             report=self._report_percent, stop=self._settings.stop)
@@ -192,3 +209,10 @@ class EngineProvider:
                 self.cache.store_timings(self.key, built.timings)
         except EngineError as error:
             _LOGGER.warning('the TensorRT engine is not kept and will be built again: %s', error)
+
+
+def _read_plan(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EngineError(f'engine_path: {path} cannot be read ({error.strerror})') from error
