@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 from importlib.resources import files
 import json
@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 import jsonschema
 
+from hybrid_perception.calibration.calibration_file import SUFFIX as CALIBRATION_SUFFIX
+from hybrid_perception.calibration.calibration_file import load_calibrated_points
 from hybrid_perception.exceptions import ModelError, ParameterError
 from hybrid_perception.labels import ClassMap, Color
 
@@ -96,7 +98,7 @@ class Manifest:
 
 
 def load_manifest(path: str | os.PathLike[str], *, verify_hash: bool = True) -> Manifest:
-    """Load and validate the manifest of a model.
+    """Load and validate the manifest of a model, and the calibrations beside it.
 
     Args:
         path: The manifest, the ONNX file beside it (same name, ``.json``), or a directory with
@@ -120,7 +122,11 @@ def load_manifest(path: str | os.PathLike[str], *, verify_hash: bool = True) -> 
                 f'{manifest_path}: $.sha256 is {manifest.sha256} but {manifest.onnx_path.name} '
                 f'has {actual}; the file is damaged or belongs to another manifest'
             )
-    return manifest
+    calibrated = {
+        name: OperatingPoint(**{**point, 'threshold': float(point['threshold'])})
+        for name, point in load_calibrated_points(manifest_path, manifest.sha256).items()
+    }
+    return replace(manifest, operating_points={**manifest.operating_points, **calibrated})
 
 
 def write_manifest(path: str | os.PathLike[str], document: Mapping[str, Any]) -> Manifest:
@@ -172,7 +178,9 @@ def _find_manifest(path: str | os.PathLike[str]) -> Path:
         raise ModelError('the model path is empty; give a manifest, an ONNX file or a directory')
     given = Path(path).expanduser()
     if given.is_dir():
-        found = sorted(given.glob('*.json'))
+        found = sorted(
+            file for file in given.glob('*.json') if not file.name.endswith(CALIBRATION_SUFFIX)
+        )
         if len(found) != 1:
             names = ', '.join(file.name for file in found) or 'none'
             raise ModelError(
