@@ -30,7 +30,7 @@ ARGUMENTS = (
     ('model_path', '',
      'Manifest, ONNX file beside its manifest, or directory with one manifest; '
      'empty: as the parameter file says, else the model shipped with the package'),
-    ('backend', '', 'auto or onnxruntime; empty: as the parameter file says'),
+    ('backend', '', 'auto, onnxruntime or tensorrt; empty: as the parameter file says'),
     ('autostart', '',
      'true: the node configures and activates itself; false: a lifecycle manager or '
      '"ros2 lifecycle set" does it; empty: as the parameter file says'),
@@ -49,7 +49,7 @@ ARGUMENTS = (
 BOOLEANS = ['true', 'false', 'True', 'False']
 CHOICES = {
     'image_transport': ['', 'raw', 'compressed'],
-    'backend': ['', 'auto', 'onnxruntime'],
+    'backend': ['', 'auto', 'onnxruntime', 'tensorrt'],
     'autostart': ['', *BOOLEANS],
     'use_sim_time': ['', *BOOLEANS],
     'use_respawn': BOOLEANS,

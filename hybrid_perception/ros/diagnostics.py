@@ -34,6 +34,7 @@ class Health:
     """What the report is made of."""
 
     state: str
+    step: str
     fault: str
     topic: str
     publishers: int
@@ -72,6 +73,8 @@ def judge_inference(health: Health) -> tuple[bytes, str]:
     """Return level and message about what the node makes of the images."""
     if health.fault:
         return ERROR, health.fault
+    if health.state == 'configuring' and health.step:
+        return OK, f'configuring: {health.step}'
     if health.state != 'active':
         return OK, health.state
     if not health.watched:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import logging
 import threading
@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 
 from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.engine.settings import EngineSettings
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
 from hybrid_perception.manifest import Manifest, load_manifest
@@ -39,12 +40,15 @@ class Engine:
         return (self.roi if self.shows_roi_only else Roi()).fit(*image)
 
 
-def load_engine(parameters: NodeParameters, stop: threading.Event) -> Engine:
+def load_engine(
+    parameters: NodeParameters, stop: threading.Event, report: Callable[[str], None]
+) -> Engine:
     """Load and warm up the model that the parameters ask for.
 
     Args:
         parameters: the node's parameters.
-        stop: ends the warm-up early.
+        stop: ends the warm-up, or the build of a TensorRT engine, early.
+        report: called with what takes long, in a few words; by the calling thread.
 
     Raises:
         HybridPerceptionError: a file or a parameter is at fault; the message names it.
@@ -58,7 +62,10 @@ def load_engine(parameters: NodeParameters, stop: threading.Event) -> Engine:
 
     def build() -> Segmenter:
         backend = create_backend(
-            parameters.backend, manifest, threads=parameters.num_threads or None)
+            parameters.backend, manifest, threads=parameters.num_threads or None,
+            engine=EngineSettings(
+                engine_path=parameters.engine_path, cache_dir=parameters.engine_cache_dir,
+                report=report, stop=stop))
         description['backend'] = f'{backend.name} ({backend.detail})'
         return Segmenter(
             manifest, backend, output_size=cast(OutputSize, parameters.output_size),

@@ -86,8 +86,16 @@ TABLE: tuple[Entry, ...] = (
     Entry('model_path', '',
           'Manifest (.json), ONNX file beside its manifest, or directory with one manifest. '
           'Empty: the model shipped with the package'),
-    Entry('backend', 'auto', 'Inference engine; auto takes the best one that works here',
-          choices=('auto', 'onnxruntime')),
+    Entry('backend', 'auto',
+          'Inference engine. auto: TensorRT where GPU, driver and package are there, else ONNX '
+          'Runtime on the CPU; log and diagnostics say why. tensorrt: that, or an error',
+          choices=('auto', 'onnxruntime', 'tensorrt')),
+    Entry('engine_path', '',
+          'TensorRT plan built elsewhere, used only if it agrees with the CPU. '
+          'Empty: built here once and kept in engine_cache_dir'),
+    Entry('engine_cache_dir', '',
+          'Where TensorRT engines are kept; only this user or root may write to it. '
+          'Empty: $HYBRID_PERCEPTION_CACHE, else ~/.cache/hybrid_perception'),
     Entry('num_threads', 0, 'CPU threads of the engine; 0: the engine decides', range=(0, 256)),
     Entry('warmup_iterations', 2, 'Inferences on a blank image before the node says it is ready',
           range=(0, 100)),
@@ -145,6 +153,8 @@ class NodeParameters:
 
     model_path: str
     backend: str
+    engine_path: str
+    engine_cache_dir: str
     num_threads: int
     warmup_iterations: int
     autostart: bool

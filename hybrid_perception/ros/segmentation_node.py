@@ -55,6 +55,7 @@ class SegmentationNode(LifecycleNode):
         self.fault = ''
         self._stop = stop or threading.Event()
         self._label = 'unconfigured'
+        self._step = ''
         self._engine: Engine | None = None
         self._outputs: Outputs | None = None
         self._label_info: LabelInfoPublisher | None = None
@@ -91,8 +92,10 @@ class SegmentationNode(LifecycleNode):
         self._settings.raise_refused()
         self._outputs = Outputs(self)
         parameters, stop = self.parameters, self._stop
+        self._step = ''
         self._engine = run_interruptible(
-            lambda: load_engine(parameters, stop), stop, while_waiting=self._tick)
+            lambda: load_engine(parameters, stop, self._note_step), stop,
+            while_waiting=self._tick)
         self._threshold = active_threshold(parameters, self._engine.manifest)
         self._label_info = LabelInfoPublisher(
             self, self._engine.manifest.class_map, lambda: self._threshold,
@@ -218,6 +221,10 @@ class SegmentationNode(LifecycleNode):
         self.trigger_deactivate()
         self.publish_diagnostics()
 
+    def _note_step(self, step: str) -> None:
+        """Take note of what the engine's loading is at; called in the loading thread."""
+        self._step = step
+
     def _on_time_jump(self, _: TimeJump) -> None:
         if self._worker is not None:
             self.get_logger().info('time jumped back: statistics start anew')
@@ -235,7 +242,7 @@ class SegmentationNode(LifecycleNode):
         if self._engine is not None:
             engine['anomaly threshold'] = f'{self._threshold:.4f}'
         self._diagnostics.publish(Health(
-            state=self._label, fault=self.fault, topic=self._topic,
+            state=self._label, step=self._step, fault=self.fault, topic=self._topic,
             publishers=self.count_publishers(self._topic), heard=self._statistics.heard,
             silence=self._statistics.silence,
             watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,

@@ -13,9 +13,9 @@ from hybrid_perception.ros.statistics import Counts
 
 OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
 FINE = Health(
-    state='active', fault='', topic='/camera/image_raw', publishers=1, heard=True, silence=0.03,
-    watchdog_timeout=2.0, counts=Counts(), rates={}, median_latency=0.05, watched=('label',),
-    engine={})
+    state='active', step='', fault='', topic='/camera/image_raw', publishers=1, heard=True,
+    silence=0.03, watchdog_timeout=2.0, counts=Counts(), rates={}, median_latency=0.05,
+    watched=('label',), engine={})
 
 
 @pytest.mark.parametrize(('change', 'bad', 'level', 'words'), [
@@ -44,6 +44,7 @@ def test_the_input_is_judged(change, bad, level, words):
     ({'watched': ()}, OK, 'nobody reads an output'),
     ({'fault': 'configure failed: x.json', 'state': 'unconfigured'}, ERROR, 'x.json'),
     ({'state': 'configuring'}, OK, 'configuring'),
+    ({'state': 'configuring', 'step': 'building, 43 %'}, OK, 'configuring: building, 43 %'),
 ])
 def test_the_inference_is_judged(change, level, words):
     verdict = judge_inference(replace(FINE, **change))

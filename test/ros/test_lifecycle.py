@@ -215,7 +215,7 @@ def test_a_long_configure_reports_and_can_be_stopped(make_robot, monkeypatch):
     monkeypatch.setattr(robot.node._diagnostics, 'publish', reports.append)
     release = threading.Event()
     monkeypatch.setattr('hybrid_perception.ros.segmentation_node.load_engine',
-                        lambda parameters, stop: release.wait(20))
+                        lambda *given: release.wait(20))
     threading.Timer(0.5, robot.node._stop.set).start()
     start = time.monotonic()
     assert robot.node.trigger_configure().name == 'FAILURE'

@@ -28,7 +28,7 @@ SCRIPT = ROOT / 'scripts' / 'perception_node'
 SLOW = """
 import time
 from hybrid_perception.ros import main, segmentation_node
-def load(parameters, stop):
+def load(*given):
     print('loading', flush=True)
     time.sleep(30)
 segmentation_node.load_engine = load
@@ -38,8 +38,8 @@ main.main()
 
 FAILING = """
 from hybrid_perception.ros import engine, main, segmentation_node
-def load(parameters, stop):
-    loaded = engine.load_engine(parameters, stop)
+def load(*given):
+    loaded = engine.load_engine(*given)
     def segment(rgb):
         raise RuntimeError('the accelerator fell off')
     loaded.segmenter.segment = segment

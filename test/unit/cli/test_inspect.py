@@ -55,7 +55,7 @@ def test_an_image_becomes_pictures(tiny_model, tmp_path, capsys):
 
 @pytest.mark.parametrize(('extra', 'message'), [
     (['--operating-point', 'low'], "operating point 'low'"),
-    (['--backend', 'tensorrt'], 'not part of this release'),
+    (['--backend', 'tensorrt'], "backend 'tensorrt' cannot run here: no NVIDIA driver"),
     (['--threads', '0'], 'threads is 0'),
     (['--image', 'nowhere.png', '--output', 'x'], 'nowhere.png cannot be read'),
     (['--image', __file__, '--output', 'x'], 'neither JPEG nor PNG'),
