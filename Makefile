@@ -41,7 +41,7 @@ endif
 .PHONY: help
 help:  ## show this list
 	@echo 'usage: make TARGET [PYTHON=python3.12] [VENV=.venv]'
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
 	@echo 'make demo SOURCE=drive.mp4            your own video (or folder, or /dev/video0)'
 	@echo 'make demo MODEL=runs/mine/model       your own model'
@@ -119,8 +119,15 @@ test: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## lint, then every test
 	  ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$(shuf -i 1-100 -n 1)} \
 	  PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
 	  timeout -k 10 1800 $(BIN)/python -m pytest -q $(wildcard test/test_*.py test/unit) \
-	  $(wildcard hybrid_training/test test/ros test/launch test/demo test/benchmark) && \
+	  $(wildcard hybrid_training/test test/ros test/launch test/demo test/benchmark test/gpu) && \
 	  exit $$lint
+
+# TensorRT and PyTorch with CUDA are the machine's: on a Jetson JetPack's, elsewhere
+# `pip install '.[tensorrt]' torch` into .venv. Here, what is missing is a failure, not a skip.
+.PHONY: test-gpu
+test-gpu: $(STAMPS)/package $(STAMPS)/test  ## TensorRT on this machine's GPU: build, parity, latency
+	@PYTHONPATH="$(CURDIR)" HYBRID_PERCEPTION_REQUIRE_GPU=1 \
+	  timeout -k 10 3600 $(BIN)/python -m pytest -q -s -m 'gpu or tensorrt' test/gpu
 
 .PHONY: clip
 clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit

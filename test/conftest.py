@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hybrid_perception.manifest import write_manifest
 
 MakeTinyModel = Callable[..., Path]
 NEED_ACCELERATOR = ('gpu', 'tensorrt')
+REQUIRED = 'HYBRID_PERCEPTION_REQUIRE_GPU'
 
 
 @cache
@@ -37,8 +39,13 @@ def accelerator_or_none(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Skip tests marked gpu or tensorrt where neither works; hide the GPU from all others."""
+    """Skip tests marked gpu or tensorrt where they cannot run; hide the GPU from all others.
+
+    With HYBRID_PERCEPTION_REQUIRE_GPU, as `make test-gpu` sets it, they fail instead.
+    """
     if any(request.node.get_closest_marker(name) for name in NEED_ACCELERATOR):
+        if missing_accelerator() and os.environ.get(REQUIRED):
+            pytest.fail(missing_accelerator())
         if missing_accelerator():
             pytest.skip(missing_accelerator())
     else:

@@ -1,0 +1,136 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""On a real GPU with a real TensorRT: `make test-gpu`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import json
+import threading
+import time
+
+import numpy as np
+import onnx
+from precision_graphs import CLASSES, PRECISIONS, precision_graph
+import pytest
+
+from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.engine.accelerator import find_accelerator
+from hybrid_perception.engine.builder import BuildStoppedError
+from hybrid_perception.engine.parity import compare, parity_image
+from hybrid_perception.engine.provider import EngineProvider
+from hybrid_perception.engine.settings import EngineSettings
+from hybrid_perception.manifest import load_manifest, write_manifest
+
+pytestmark = [pytest.mark.gpu, pytest.mark.tensorrt, pytest.mark.timeout(900)]
+
+HEIGHT, WIDTH = 512, 1024
+FRAMES = 200
+
+
+@pytest.fixture
+def make_manifest(make_tiny_model, tmp_path):
+    """Make a function that writes the small network in a precision and returns its manifest."""
+    fields = {'classes': [{'id': i, 'name': f'class {i}', 'color': [i, 0, 0]}
+                          for i in range(CLASSES)],
+              'unknown': {'id': CLASSES, 'name': 'unknown', 'color': [255, 0, 255]}}
+
+    def make(precision: str, height: int = HEIGHT, width: int = WIDTH):
+        document = json.loads(make_tiny_model(height, width, name=precision).read_text())
+        onnx.save(precision_graph(height, width, precision), tmp_path / f'{precision}.onnx')
+        document = {**document, **fields, 'precision': precision}
+        return load_manifest(write_manifest(tmp_path / f'{precision}.json', document).path)
+
+    return make
+
+
+@pytest.fixture
+def frame():
+    return np.random.default_rng(5).integers(0, 256, (1, HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize('precision', PRECISIONS)
+def test_each_precision_builds_agrees_with_the_cpu_and_is_captured(make_manifest, precision):
+    manifest = make_manifest(precision)
+    engine = create_backend('tensorrt', manifest)
+    assert engine.detail.endswith(', CUDA graph')
+    reference = create_backend('onnxruntime', manifest)
+    parity = compare(manifest, engine, reference, parity_image(HEIGHT, WIDTH))
+    print(precision, parity)
+    assert parity.passed
+
+
+def test_auto_takes_the_gpu_and_the_second_start_takes_the_cache(make_manifest):
+    manifest = make_manifest('fp16')
+    told = []
+    create_backend('auto', manifest, engine=EngineSettings(report=told.append)).close()
+    assert 'building the TensorRT engine, 100 %' in told
+    told.clear()
+    backend = create_backend('auto', manifest, engine=EngineSettings(report=told.append))
+    assert backend.name == 'tensorrt'
+    assert told == []
+
+
+def test_the_same_frame_gives_the_same_answer_in_another_thread(make_manifest, frame):
+    backend = create_backend('tensorrt', make_manifest('fp32'))
+    here, there = backend.infer(frame), []
+    thread = threading.Thread(target=lambda: there.extend(backend.infer(frame)))
+    thread.start()
+    thread.join()
+    for mine, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_two_engines_at_once_do_not_disturb_each_other(make_manifest, frame):
+    manifest = make_manifest('fp32')
+    engines = [create_backend('tensorrt', manifest) for _ in range(2)]
+    frames = [frame, 255 - frame]
+    alone = [engine.infer(image) for engine, image in zip(engines, frames, strict=True)]
+    wrong: list[int] = []
+
+    def run(index: int) -> None:
+        for _ in range(50):
+            label, score = engines[index].infer(frames[index])
+            if (label != alone[index][0]).any() or (score != alone[index][1]).any():
+                wrong.append(index)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_plan_of_another_driver_is_built_anew(make_manifest, caplog):
+    manifest, machine = make_manifest('fp16'), find_accelerator()
+    older = replace(machine, gpu=replace(machine.gpu, driver='1.0'))
+    EngineProvider(manifest, older, EngineSettings()).open().close()
+    EngineProvider(manifest, machine, EngineSettings()).open().close()
+    assert 'cuda driver was 1.0' in caplog.text
+
+
+def test_a_build_is_stopped_within_two_seconds(make_manifest):
+    stop = threading.Event()
+    manifest = make_manifest('fp32')
+    threading.Timer(0.5, stop.set).start()
+    begun = time.monotonic()
+    try:
+        create_backend('tensorrt', manifest, engine=EngineSettings(stop=stop))
+    except BuildStoppedError:
+        assert time.monotonic() - begun < 2.5
+    else:
+        pytest.skip('the build was done before it could be stopped')
+
+
+def test_latency_is_printed(make_manifest, frame):
+    for precision in PRECISIONS:
+        backend = create_backend('tensorrt', make_manifest(precision))
+        seconds = []
+        for _ in range(FRAMES):
+            begun = time.monotonic()
+            backend.infer(frame)
+            seconds.append(time.monotonic() - begun)
+        p50, p99 = 1e3 * np.percentile(seconds, [50, 99])
+        print(f'{backend.detail}: p50 {p50:.2f} ms, p99 {p99:.2f} ms at {WIDTH}x{HEIGHT}')
+        assert p50 < 1000
