@@ -76,8 +76,10 @@ def open_segmenter(
 def segmenter_settings(arguments: argparse.Namespace, backend: Backend) -> dict[str, Any]:
     """Collect what the scores depend on beside the model and the recording, as JSON types."""
     mask = arguments.ignore_mask
+    # Behind the semicolon stands why the engine was chosen, which changes nothing.
+    engine = backend.detail.partition(';')[0]
     return {
-        'backend': f'{backend.name}: {backend.detail}',
+        'backend': f'{backend.name}: {engine}',
         'output_size': arguments.output_size,
         'roi': list(arguments.roi),
         'ignore_mask': hashlib.sha256(Path(mask).read_bytes()).hexdigest() if mask else '',

@@ -69,7 +69,8 @@ def add_parser(subparsers: SubParsers) -> None:
         '--color-range', type=float, nargs=2, default=(-20.0, 0.0), metavar=('VMIN', 'VMAX'),
         help='scores of the first and the last colour in anomaly_color')
     parser.add_argument(
-        '--uncompressed', action='store_true', help='faster, and many times larger')
+        '--compress', action='store_true',
+        help='pack the output with Zstandard: about half as large, and it costs processor time')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the output where it exists')
     parser.add_argument(
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         replayer = Replayer(
             source, segmenter, writer, class_map=manifest.class_map, style=style,
-            compress=not arguments.uncompressed,
+            compress=arguments.compress,
             settings=_settings(arguments, manifest, backend, style))
         with Progress('replay', source.total) as progress:
             report = replayer.run(
@@ -132,7 +133,7 @@ def _settings(
         'color_range': [style.vmin, style.vmax],
         'outputs': sorted(arguments.outputs),
         'with_input': arguments.with_input,
-        'uncompressed': arguments.uncompressed,
+        'compress': arguments.compress,
     }
 
 

@@ -123,7 +123,7 @@ class Replayer:
         class_map: ClassMap,
         style: Style,
         settings: Mapping[str, Any],
-        compress: bool = True,
+        compress: bool = False,
     ) -> None:
         """Take the parts.
 

@@ -100,6 +100,16 @@ def test_pictures_and_inputs_are_written_when_asked_for(tmp_path, replay):
     assert out[4][2].encoding == 'rgb8'
 
 
+def test_a_compressed_output_is_smaller_and_says_the_same(tmp_path, replay):
+    recording = write_bag(tmp_path / 'in', camera(range(4)))
+    plain = replay(recording)
+    packed = replay(recording, '--compress', output='packed.mcap')
+    assert packed.stat().st_size < 0.8 * plain.stat().st_size
+    for one, other in zip(read_bag(plain), read_bag(packed), strict=True):
+        assert one[:2] == other[:2]
+        assert one[2].data.tobytes() == other[2].data.tobytes()
+
+
 def test_a_folder_as_output_is_a_rosbag2_with_metadata(tmp_path, replay):
     out = replay(write_bag(tmp_path / 'in', camera(range(2))), output='drive')
     assert sorted(path.name for path in out.iterdir()) == ['drive.mcap', 'metadata.yaml']

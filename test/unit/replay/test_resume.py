@@ -40,7 +40,7 @@ def drive(tmp_path):
 
 def arguments(drive, tiny_model, output):
     return ['replay', drive, '--model', tiny_model, '--threads', '1', '--output', output,
-            '--uncompressed', '--with-input']
+            '--with-input']
 
 
 def start(code, *given):
@@ -57,7 +57,7 @@ def newest(part: Path) -> Path | None:
 def test_a_kill_and_a_resumption_equal_an_undisturbed_run(
     tmp_path, drive, tiny_model, run_tool, replay, after
 ):
-    expected = replay(drive, '--uncompressed', '--with-input').read_bytes()
+    expected = replay(drive, '--with-input').read_bytes()
     (tmp_path / 'out.mcap').unlink()
     output = tmp_path / 'out.mcap'
     part = tmp_path / 'out.mcap.part'
@@ -71,9 +71,8 @@ def test_a_kill_and_a_resumption_equal_an_undisturbed_run(
             time.sleep(0.005)
         process.communicate()
     was_killed = not output.exists()
-    code, out, err = run_tool(*arguments(drive, tiny_model, output)[:2], '--uncompressed',
-                              '--with-input', '--output', output, *(
-                                  [] if was_killed else ['--overwrite']))
+    code, out, err = run_tool('replay', drive, '--with-input', '--output', output,
+                              *([] if was_killed else ['--overwrite']))
     assert code == 0, err
     assert output.read_bytes() == expected
     assert '57 frames' in out
@@ -86,7 +85,7 @@ def test_a_kill_and_a_resumption_equal_an_undisturbed_run(
 def test_a_full_disk_is_told_of_and_what_was_written_can_be_read(
     tmp_path, drive, tiny_model, run_tool, replay
 ):
-    expected = replay(drive, '--uncompressed', '--with-input', output='x/out.mcap').read_bytes()
+    expected = replay(drive, '--with-input', output='x/out.mcap').read_bytes()
     output = tmp_path / 'out.mcap'
     # The kernel refuses to let the file grow, as it would on a full disk.
     process = start(LIMITED.format(5_000_000), *arguments(drive, tiny_model, output))
@@ -97,8 +96,7 @@ def test_a_full_disk_is_told_of_and_what_was_written_can_be_read(
     kept = newest(tmp_path / 'out.mcap.part')
     assert not is_truncated(kept)
     assert len(read_bag(kept)) >= 40
-    code, out, err = run_tool('replay', drive, '--output', output, '--uncompressed',
-                              '--with-input')
+    code, out, err = run_tool('replay', drive, '--output', output, '--with-input')
     assert code == 0, err
     assert 'kept from the run before' in out
     assert output.read_bytes() == expected
@@ -108,7 +106,7 @@ def test_other_settings_do_not_take_up_an_unfinished_run(tmp_path, drive, tiny_m
     output = tmp_path / 'out.mcap'
     process = start(LIMITED.format(3_000_000), *arguments(drive, tiny_model, output))
     process.communicate(timeout=100)
-    given = ('replay', drive, '--output', output, '--uncompressed', '--with-input')
+    given = ('replay', drive, '--output', output, '--with-input')
     code, _, err = run_tool(*given, '--threshold', 3)
     assert code == 1
     assert 'holds an unfinished run with another threshold' in err
