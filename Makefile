@@ -15,7 +15,7 @@ VENV ?= .venv
 TORCH = torch==2.13.0+cpu
 CONFIG = hybrid_training/hybrid_training/configs/first_drive.yaml
 RUN = runs/mine
-DATA = $(or $(HYBRID_PERCEPTION_DATA),../shared/data)
+DATA = $(or $(HYBRID_PERCEPTION_DATA),data)
 # Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
 SOURCE =
 MODEL =

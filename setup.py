@@ -31,7 +31,6 @@ ROS_WHEELS = [
     'ros-rcl-interfaces>=2.3,<3',
     'ros-sensor-msgs>=5.5,<6',
     'ros-std-msgs>=5.5,<6',
-    'ros-std-srvs>=5.5,<6',
 ]
 
 setup(

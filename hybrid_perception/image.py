@@ -72,6 +72,7 @@ _JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
 # Frame headers, less the three codes in their row that mean something else.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG_START, _PNG_END, _PNG_DEPTH_AT = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82', 24
+_PNG_HEADER = 33  # signature and the IHDR chunk
 
 MAX_COMPRESSED_PIXELS = 1 << 26
 """Largest compressed image that is decoded (67 megapixels): one damaged size field in a header
@@ -237,7 +238,7 @@ def _check_complete(file_bytes: NDArray[np.uint8], format_: str) -> None:
             raise EncodingError(f'{what} is a truncated JPEG: its end marker is missing')
         width, height = _jpeg_size(content)
     elif content.startswith(_PNG_START):
-        if _PNG_END not in content[-64:]:
+        if _PNG_END not in content[-64:] or len(content) < _PNG_HEADER:
             raise EncodingError(f'{what} is a truncated PNG: its end chunk is missing')
         if content[_PNG_DEPTH_AT] == 16:
             raise EncodingError(f'{what} is a 16-bit PNG; 8 bits per channel are needed')

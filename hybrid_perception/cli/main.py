@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader (head, less) has seen enough; keep Python's exit from complaining again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f'hybrid-perception: error: {error}', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print('hybrid-perception: interrupted', file=sys.stderr)
         return 1

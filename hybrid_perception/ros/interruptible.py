@@ -45,7 +45,7 @@ def run_interruptible(
         try:
             return future.result(timeout=TICK)
         except concurrent.futures.TimeoutError:
-            if future.done():
-                raise
+            if future.done():  # meanwhile, or the work itself timed out
+                return future.result()
             while_waiting()
     raise InterruptedConfigureError('stopped while configuring')

@@ -12,6 +12,13 @@ import sys
 import threading
 from typing import NoReturn
 
+HELP = """usage: perception_node [--ros-args [-p NAME:=VALUE] [--params-file FILE] [-r FROM:=TO]]
+
+Label camera images and say where they show none of the known classes.
+Parameters: docs/parameters.md or, while it runs, "ros2 param describe /perception NAME".
+
+Example: perception_node --ros-args -r image:=/camera/image_raw -p operating_point:=fpr1"""
+
 SPIN_TIMEOUT = 0.1
 """Seconds after which the executor looks for a signal."""
 
@@ -19,9 +26,12 @@ SPIN_TIMEOUT = 0.1
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the node until SIGINT or SIGTERM, then end the process.
 
-    Exit code: 0 after a signal; 1 if the node could not start, or if it started by itself
-    (autostart) and its engine failed while running, so that launch's use_respawn decides.
+    Exit code: 0 after a signal; 1 if it started by itself (autostart) and its engine failed while
+    running, so that launch's use_respawn decides; 2 if its arguments cannot be used.
     """
+    if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
+        print(HELP)
+        sys.exit(0)
     stop = threading.Event()
     # The imports take a while, and until they are done there is nothing to clean up.
     on_signal(lambda: os._exit(0))
@@ -55,7 +65,7 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
         node = SegmentationNode(stop=stop)
     except Exception as error:  # bad ROS arguments, unreadable parameter file, wrong name
         print(f'perception_node: cannot start: {error}', file=sys.stderr)
-        return 1
+        return 2
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 import threading
 import time
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from hybrid_perception.exceptions import EncodingError, ParameterError
+from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.latest import LatestSlot
 from hybrid_perception.ros.camera_info import camera_info_for
 from hybrid_perception.ros.engine import Engine
@@ -137,7 +139,7 @@ class Worker:
         if not watched:
             self._statistics.skip()
             return
-        rgb = rgb_from_msg(message)
+        rgb = self._read(message)
         self._note_size(rgb.shape[1], rgb.shape[0])
         segmenter = self._engine.segmenter
         segmentation = segmenter.segment(rgb)
@@ -149,6 +151,14 @@ class Worker:
         cycle = self._statistics.complete(processing=processing, latency=latency)
         self._outputs.publish_timing(
             watched, processing=processing, latency=latency, cycle=cycle)
+
+    def _read(self, message: Image | CompressedImage) -> NDArray[np.uint8]:
+        try:
+            return rgb_from_msg(message)
+        except HybridPerceptionError:
+            raise
+        except Exception as error:  # whatever a camera sends, it is no failure of the engine
+            raise EncodingError(f'cannot be read: {type(error).__name__}: {error}') from error
 
     def _camera_info_of(
         self, scene: Scene, message: Image | CompressedImage, image: tuple[int, int]

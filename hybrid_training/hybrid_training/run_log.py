@@ -14,6 +14,9 @@ class RunLog:
     """Append scalars to `<folder>/<name>.csv` and to TensorBoard event files.
 
     A resumed run drops the rows after the step it starts from, so that no step stands twice.
+
+    Attributes:
+        kept: the values of the rows that stay.
     """
 
     def __init__(self, folder: Path, name: str, *, start: int) -> None:
@@ -25,6 +28,7 @@ class RunLog:
             with self._path.open(newline='', encoding='utf-8') as stream:
                 rows = [r for r in csv.DictReader(stream) if int(r['step']) <= start]
         self._columns = list(rows[0]) if rows else []
+        self.kept = [{k: float(v) for k, v in row.items() if k != 'step'} for row in rows]
         if rows:
             with self._path.open('w', newline='', encoding='utf-8') as stream:
                 writer = csv.DictWriter(stream, self._columns)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 import random
 import time
@@ -30,7 +31,7 @@ from hybrid_training.losses import HybridLoss, LossTerms
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.run_log import RunLog
 from hybrid_training.training_data import batches, training_samples
-from hybrid_training.validation import validate
+from hybrid_training.validation import ValidationReport, validate
 
 LOG_EVERY = 10
 
@@ -40,6 +41,15 @@ def learning_rate(step: int, steps: int, config: OptimizerConfig) -> float:
     decay = (1 - step / steps) ** config.power
     rate = config.lr * (config.final + (1 - config.final) * decay)
     return rate * min(1.0, (step + 1) / max(1, config.warmup))
+
+
+def set_learning_rate(
+        optimizer: torch.optim.Optimizer, step: int, config: TrainingConfig) -> float:
+    """Set the rates of both groups for one step; return the decoder's."""
+    rate = learning_rate(step, config.steps, config.optimizer)
+    optimizer.param_groups[0]['lr'] = rate
+    optimizer.param_groups[1]['lr'] = rate * config.optimizer.encoder_factor
+    return rate
 
 
 def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
@@ -69,14 +79,13 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
         config.loss.energy_floor, config.loss.prior_shift)
     log, validation_log = RunLog(run, 'train', start=start), RunLog(run, 'validation', start=start)
     samples = training_samples(config, data_root)
-    best = float('-inf')
+    best = max((ValidationReport(values).selection for values in validation_log.kept),
+               default=float('-inf'))
     bar = tqdm(total=config.end, initial=start, desc=config.name, unit='step', smoothing=0.05)
     stream = batches(samples, batch_size=config.batch_size, start=start)
     began = time.monotonic()
     for step, (image, label) in enumerate(stream, start=start + 1):
-        rate = learning_rate(step - 1, config.steps, config.optimizer)
-        optimizer.param_groups[0]['lr'] = rate
-        optimizer.param_groups[1]['lr'] = rate * config.optimizer.encoder_factor
+        rate = set_learning_rate(optimizer, step - 1, config)
         terms = training_step(model, optimizer, loss_function, image, label, config)
         bar.update()
         if step % LOG_EVERY == 0 or step == config.end:
@@ -88,16 +97,16 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
         if due or step == config.end or step % config.checkpoint_every == 0:
             state = Checkpoint(step, model.state_dict(), optimizer.state_dict(),
                                config.model_dump(mode='json'))
+            if config.validation is not None and (due or step == config.end):
+                report = validate(
+                    model, config.validation, data_root=data_root, classes=classes)
+                validation_log.write(step, report.values)
+                bar.write(f'step {step}: ' + report.line())
+                if report.selection > best:
+                    best = report.selection
+                    save_checkpoint(run / 'best.pt', replace(state, optimizer=None))
+            # After the validation: a run killed in the middle of it comes back to it.
             save_checkpoint(last, state)
-        if config.validation is not None and (due or step == config.end):
-            report = validate(
-                model, config.validation, data_root=data_root, classes=classes)
-            validation_log.write(step, report.values)
-            bar.write(f'step {step}: ' + report.line())
-            if report.selection > best:
-                best = report.selection
-                weights = Checkpoint(step, state.model, None, state.config)
-                save_checkpoint(run / 'best.pt', weights)
     bar.close()
     log.close()
     validation_log.close()

@@ -18,7 +18,11 @@ from hybrid_training.exceptions import ConfigError
     'path', sorted(Path(str(files('hybrid_training') / 'configs')).glob('*.yaml')),
     ids=lambda p: p.stem)
 def test_shipped_configurations_load(path):
-    assert load_config(path).name == path.stem
+    config = load_config(path)
+    assert config.name == path.stem
+    # without it there is no best.pt, and export has nothing to choose thresholds on
+    assert config.validation is not None
+    assert config.validation.closed_set is not None
 
 
 @pytest.mark.parametrize(('change', 'words'), [

@@ -105,3 +105,41 @@ def test_learning_rate_warms_up_and_decays():
     assert max(rates) == pytest.approx(rates[9], abs=0.1)
     assert rates[50] == pytest.approx(0.6)
     assert rates[99] == pytest.approx(0.208)
+
+
+def test_resumed_run_keeps_a_better_checkpoint(toy_data, toy_config, tmp_path, monkeypatch):
+    from hybrid_training.validation import ValidationReport
+
+    found = iter([0.9, 0.2])
+
+    def validate(*_, **__):
+        value = next(found, None)
+        if value is None:
+            raise KeyboardInterrupt
+        return ValidationReport({'closed/miou': value})
+
+    monkeypatch.setattr('hybrid_training.train.validate', validate)
+    every_two = {**toy_config, 'validation': {**toy_config['validation'], 'every': 2}}
+    short = TrainingConfig.model_validate({**every_two, 'stop': 2})
+    train(short, tmp_path, data_root=toy_data)
+    train(TrainingConfig.model_validate(every_two), tmp_path, data_root=toy_data)
+    assert load_checkpoint(tmp_path / 'best.pt').step == 2
+    assert load_checkpoint(tmp_path / 'last.pt').step == 4
+
+
+def test_run_killed_while_validating_comes_back_to_it(
+        toy_data, toy_config, tmp_path, monkeypatch):
+    from hybrid_training.validation import validate
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    config = TrainingConfig.model_validate(toy_config)
+    monkeypatch.setattr('hybrid_training.train.validate', killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path, data_root=toy_data)
+    assert not (tmp_path / 'best.pt').exists()
+    monkeypatch.setattr('hybrid_training.train.validate', validate)
+    train(config, tmp_path, data_root=toy_data)
+    assert (tmp_path / 'best.pt').is_file()
+    assert len(rows(tmp_path / 'validation.csv')) == 1

@@ -101,7 +101,8 @@ def test_malformed_compressed_images_are_dropped_counted_and_named(
     robot = make_robot(image_transport='compressed').start('label')
     jpeg = cv2.imencode('.jpg', picture)[1].tobytes()
     corpus = [(b'', 'jpeg'), (b'no picture' * 50, 'jpeg'), (jpeg[:len(jpeg) // 2], 'jpeg'),
-              (b'x' * 100, '16UC1; compressedDepth png')]
+              (b'x' * 100, '16UC1; compressedDepth png'),
+              (b'\x89PNG\r\n\x1a\nIEND\xaeB`\x82', 'png')]
     for count, (data, declared) in enumerate(corpus, start=1):
         robot.send(CompressedImage(format=declared, data=data))
         assert (robot.counts.bad, robot.received['label']) == (count, [])

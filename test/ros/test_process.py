@@ -197,10 +197,17 @@ def test_a_configure_that_fails_leaves_the_node_up_to_be_mended(run):
 
 def test_arguments_that_ros_cannot_read_end_the_process_with_one_line(run):
     process = run('--params-file', 'no/such/file.yaml')
-    assert process.child.wait(timeout=20) == 1
+    assert process.child.wait(timeout=20) == 2
     assert 'cannot start' in process.output
     assert 'no/such/file.yaml' in process.output
     assert 'Traceback' not in process.output
+
+
+def test_help_shows_an_example_and_starts_nothing():
+    answer = subprocess.run(
+        [sys.executable, str(ROOT / 'scripts' / 'perception_node'), '--help'],
+        capture_output=True, text=True, timeout=60, check=True)
+    assert 'Example: perception_node --ros-args' in answer.stdout
 
 
 def test_the_shipped_parameter_file_is_read(run, tiny_model):

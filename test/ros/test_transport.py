@@ -52,7 +52,8 @@ print(len(received))
 def test_large_best_effort_images_arrive_with_the_profile():
     environment = {
         **os.environ,
-        'FASTDDS_DEFAULT_PROFILES_FILE': str(ROOT / 'config' / 'fastdds_shm.xml')}
+        **dict.fromkeys(('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+                        str(ROOT / 'config' / 'fastdds_shm.xml'))}
     reader = subprocess.Popen([sys.executable, '-c', READER], env=environment,
                               stdout=subprocess.PIPE, text=True)
     camera = subprocess.Popen([sys.executable, '-c', CAMERA], env=environment)

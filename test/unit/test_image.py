@@ -214,6 +214,8 @@ def test_padding_after_a_jpeg_is_fine():
     (b'\xff\xd8\xff\xd9', 'jpeg', '0x0 pixels'),
     (b'\xff\xd8\xff' + b'\x00garbage' * 50 + b'\xff\xd9', 'jpeg', 'damaged|cannot be decoded'),
     (b'\x89PNG\r\n\x1a\n', 'png', 'truncated PNG'),
+    (b'\x89PNG\r\n\x1a\nIEND\xaeB`\x82', 'png', 'truncated PNG'),
+    (b'\x89PNG\r\n\x1a\n' + bytes(8) + b'IEND\xaeB`\x82', 'png', 'truncated PNG'),
     (b'\x89PNG\r\n\x1a\n' + bytes(40) + b'IEND\xaeB`\x82', 'png', 'damaged|cannot be decoded'),
     (compress('.png', GREY.astype(np.uint16) * 256), '16UC1; png compressed', '16-bit PNG'),
     (compress('.png'), '16UC1; compressedDepth png', 'depth image'),

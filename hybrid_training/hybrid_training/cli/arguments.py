@@ -26,6 +26,6 @@ def add_data_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--data`, the folder that `{data}` in configurations stands for."""
     parser.add_argument(
         '--data', type=Path, metavar='DIR',
-        default=Path(os.environ.get('HYBRID_PERCEPTION_DATA', '../shared/data')),
+        default=Path(os.environ.get('HYBRID_PERCEPTION_DATA', 'data')),
         help='folder that {data} stands for (default: $HYBRID_PERCEPTION_DATA, else '
-             '../shared/data)')
+             'data)')

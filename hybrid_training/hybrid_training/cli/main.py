@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     try:
         parsed.run(parsed)
-    except (HybridTrainingError, HybridPerceptionError, ValueError, FileNotFoundError) as error:
+    except (HybridTrainingError, HybridPerceptionError, ValueError, OSError) as error:
         print(f'hybrid-training: error: {" ".join(str(error).split())}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -96,7 +96,8 @@ def export(request: ExportRequest) -> Manifest:
         write_manifest(draft / f'{request.name}.json', document)
         card = model_card(document, megabytes=onnx_path.stat().st_size / 1e6)
         (draft / f'{request.name}.md').write_text(card, encoding='utf-8')
-        for path in sorted(draft.iterdir()):
+        # The manifest last: whoever reads it meanwhile finds the file that it names.
+        for path in sorted(draft.iterdir(), key=lambda p: p.suffix == '.json'):
             path.replace(request.output / path.name)
     return load_manifest(request.output / f'{request.name}.json')
 
@@ -163,8 +164,8 @@ def _provenance(
         'init': config.init,
         'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         'data': list(request.data_note) or data + negatives, 'licence': LICENCE,
-        'command': f'hybrid-training train --config {_config_path(config.name)} --data DATA '
-                   f'--output runs/{config.name}'}
+        'command': 'make train CONFIG=my.yaml DATA=DATA RUN=runs/mine && make model DATA=DATA '
+                   f'RUN=runs/mine, starting from {_config_path(config.name)}'}
 
 
 def _config_path(name: str) -> str:
