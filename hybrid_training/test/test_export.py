@@ -61,7 +61,7 @@ def test_folder_holds_model_manifest_and_card_only(exported):
     assert sorted(p.name for p in exported.iterdir()) == ['toy.json', 'toy.md', 'toy.onnx']
     card = (exported / 'toy.md').read_text()
     assert 'research use' in card
-    assert 'hybrid-training train' in card
+    assert 'make train CONFIG=' in card
     assert '{' not in card.replace('{data}', '')
 
 
