@@ -25,12 +25,19 @@ class Checkpoint:
         model: state dict of the network.
         optimizer: state dict of the optimiser; None in a checkpoint kept for its weights alone.
         config: the run's configuration as plain values.
+        average: state dict of the moving average of the weights, where one is kept.
     """
 
     step: int
     model: dict[str, torch.Tensor]
     optimizer: dict[str, Any] | None
     config: dict[str, Any]
+    average: dict[str, torch.Tensor] | None = None
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The state dict to evaluate, export and start from: the average where there is one."""
+        return self.average or self.model
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

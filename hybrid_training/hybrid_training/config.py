@@ -102,6 +102,8 @@ class OptimizerConfig(_Section):
     power: float = Field(0.9, gt=0)
     final: float = Field(0.0, ge=0, le=1)
     clip_norm: float = Field(10.0, gt=0)
+    ema: float = Field(0.0, ge=0, lt=1, description='decay per step of the averaged weights that '
+                       'are validated and exported; 0 = none')
 
 
 class ValidationConfig(_Section):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 import yaml
 
@@ -74,6 +75,7 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
     torch.set_num_threads(config.threads)
     last = run / 'last.pt'
     model, optimizer, start = start_or_resume(config, last, data_root=data_root)
+    average = moving_average(model, config.optimizer.ema, last)
     loss_function = HybridLoss(
         config.loss.weighting, config.loss.beta, config.loss.ignore_is_inlier,
         config.loss.energy_floor, config.loss.prior_shift)
@@ -87,6 +89,8 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
     for step, (image, label) in enumerate(stream, start=start + 1):
         rate = set_learning_rate(optimizer, step - 1, config)
         terms = training_step(model, optimizer, loss_function, image, label, config)
+        if average is not None:
+            average.update_parameters(model)
         bar.update()
         if step % LOG_EVERY == 0 or step == config.end:
             values = {k: float(v) for k, v in terms._asdict().items()}
@@ -96,10 +100,12 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
         due = config.validation is not None and step % config.validation.every == 0
         if due or step == config.end or step % config.checkpoint_every == 0:
             state = Checkpoint(step, model.state_dict(), optimizer.state_dict(),
-                               config.model_dump(mode='json'))
+                               config.model_dump(mode='json'),
+                               average.module.state_dict() if average is not None else None)
             if config.validation is not None and (due or step == config.end):
                 report = validate(
-                    model, config.validation, data_root=data_root, classes=classes)
+                    average.module if average is not None else model, config.validation,
+                    data_root=data_root, classes=classes)
                 validation_log.write(step, report.values)
                 bar.write(f'step {step}: ' + report.line())
                 if report.selection > best:
@@ -135,9 +141,20 @@ def start_or_resume(
     return model, optimizer, checkpoint.step if checkpoint else 0
 
 
+def moving_average(model: DenseHybridNet, decay: float, last: Path) -> AveragedModel | None:
+    """Build the moving average of weights and BatchNorm statistics, as `last` left it."""
+    if decay == 0:
+        return None
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    if last.is_file():
+        average.module.load_state_dict(load_checkpoint(last).weights)
+        average.n_averaged.fill_(1)  # with 0 the next update would copy the model
+    return average
+
+
 def load_start(model: DenseHybridNet, start: Checkpoint, classes: ClassList) -> None:
     """Load the weights to start from; with other classes than theirs the class head is new."""
-    weights = start.model
+    weights = start.weights
     if stored_classes(start.config).names != classes.names:
         head = {f'class_head.{k}': v for k, v in model.class_head.state_dict().items()}
         weights = {**weights, **head}

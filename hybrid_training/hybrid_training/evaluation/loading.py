@@ -40,7 +40,7 @@ def load_predictor(
     if path.suffix == '.pt':
         checkpoint = load_checkpoint(path)
         model = DenseHybridNet(len(stored_classes(checkpoint.config)), pretrained=False)
-        model.load_state_dict(checkpoint.model)
+        model.load_state_dict(checkpoint.weights)
         return NetworkPredictor(model.eval(), size, scores=scores), {}
     manifest = load_manifest(path)
     predictor = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))

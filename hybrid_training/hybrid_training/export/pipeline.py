@@ -78,7 +78,7 @@ def export(request: ExportRequest) -> Manifest:
     config = TrainingConfig.model_validate(checkpoint.config)
     classes = stored_classes(checkpoint.config)
     model = DenseHybridNet(len(classes), pretrained=False).eval()
-    model.load_state_dict(checkpoint.model)
+    model.load_state_dict(checkpoint.weights)
     request.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=request.output, prefix='.export-') as folder:
         draft = Path(folder)
