@@ -106,6 +106,15 @@ class OptimizerConfig(_Section):
                        'are validated and exported; 0 = none')
 
 
+class HeldOutConfig(_Section):
+    """Negatives that training never pastes, pasted into `closed_set` (`data.held_out`)."""
+
+    negatives: NegativesConfig | None = Field(
+        None, description='None = every fifth of those of training, which then goes without')
+    limit: int | None = Field(30, gt=0, description='pictures of closed_set that are used')
+    seed: int = Field(0, ge=0)
+
+
 class ValidationConfig(_Section):
     """What is measured on the way, every `every` steps; an empty root leaves a set out."""
 
@@ -113,7 +122,15 @@ class ValidationConfig(_Section):
     closed_set: InlierConfig | None = None
     closed_set_limit: int | None = Field(60, gt=0)
     anomaly_roots: tuple[str, ...] = ()
+    held_out_negatives: HeldOutConfig | None = None
     size: NetworkSize = (512, 1024)
+
+    @model_validator(mode='after')
+    def _check_held_out(self) -> ValidationConfig:
+        if self.held_out_negatives is not None and self.closed_set is None:
+            msg = 'held_out_negatives are pasted into closed_set, which is missing'
+            raise ValueError(msg)
+        return self
 
 
 class TrainingConfig(_Section):
@@ -141,6 +158,37 @@ class TrainingConfig(_Section):
     def end(self) -> int:
         """Number of the last step."""
         return min(self.stop or self.steps, self.steps)
+
+    @property
+    def held_out(self) -> HeldOutConfig | None:
+        """What is held out of the negatives, where anything is."""
+        return self.validation.held_out_negatives if self.validation is not None else None
+
+    @property
+    def held_out_negatives(self) -> NegativesConfig | None:
+        """The negatives of validation: a set of their own, or those that a fifth is taken of."""
+        if self.held_out is None:
+            return None
+        return self.held_out.negatives or self.negatives
+
+    @property
+    def negatives_part(self) -> Literal['all', 'train']:
+        """Which part of the negatives training may paste."""
+        shared = self.held_out is not None and self.held_out.negatives is None
+        return 'train' if shared else 'all'
+
+    @model_validator(mode='after')
+    def _check_held_out(self) -> TrainingConfig:
+        if self.held_out is not None and self.held_out_negatives is None:
+            msg = ('validation.held_out_negatives: there are no negatives to hold a fifth out of; '
+                   'give validation.held_out_negatives.negatives')
+            raise ValueError(msg)
+        own = self.held_out.negatives if self.held_out is not None else None
+        if own is not None and self.negatives is not None and own.root == self.negatives.root:
+            msg = (f'validation.held_out_negatives.negatives.root: {own.root} is what training '
+                   'pastes; leave it out to hold a fifth of it out')
+            raise ValueError(msg)
+        return self
 
 
 def load_config(path: Path) -> TrainingConfig:

@@ -23,6 +23,7 @@ from hybrid_training.data.class_list import CITYSCAPES, ClassList
 from hybrid_training.data.coco_bank import CocoBank
 from hybrid_training.data.crops import ClassIndex, RandomCrop
 from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.held_out import PastedNegatives
 from hybrid_training.data.image_bank import ImageBank, SegmentBank
 from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.label_ids import lookup_from_json
@@ -30,7 +31,7 @@ from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.leakage import leaking_ade_ids, leaking_categories
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.negatives import CutoutBank, NegativeBank
-from hybrid_training.data.own_sets import open_folder, take_part
+from hybrid_training.data.own_sets import Part, open_folder, take_part
 from hybrid_training.data.registry import find_set, open_set
 from hybrid_training.data.training_samples import Source, TrainingSamples
 from hybrid_training.exceptions import ConfigError
@@ -57,19 +58,49 @@ def open_inliers(
 
 
 def open_negatives(
-        config: NegativesConfig, data_root: Path, classes: ClassList) -> NegativeBank:
+        config: NegativesConfig, data_root: Path, classes: ClassList, *, part: Part = 'all',
+) -> NegativeBank:
     """Open the configured source of negatives, without what leaks from the known classes."""
     root = resolve(config.root, data_root)
     chosen = config.exclude
     if config.kind == 'images':
-        return ImageBank(root)
+        return ImageBank(root, part=part)
     if config.kind == 'ade20k':
         ids = leaking_ade_ids(classes) if chosen is None else {int(e) for e in chosen}
-        return SegmentBank(root, exclude=ids, erode=config.erode)
+        return SegmentBank(root, exclude=ids, erode=config.erode, part=part)
     names = leaking_categories(classes) if chosen is None else {str(e).lower() for e in chosen}
     if config.kind == 'coco':
-        return CocoBank(root, config.split, exclude=names, erode=config.erode)
-    return CutoutBank(root, exclude=names, erode=config.erode)
+        return CocoBank(root, config.split, exclude=names, erode=config.erode, part=part)
+    return CutoutBank(root, exclude=names, erode=config.erode, part=part)
+
+
+def open_mixed_content(
+        config: NegativesConfig, data_root: Path, classes: ClassList, *, part: Part = 'all',
+) -> MixedContent:
+    """Open the configured negatives and the way they are pasted."""
+    return MixedContent(
+        open_negatives(config, data_root, classes, part=part), count=config.count,
+        size=config.size, rectangle_share=config.rectangle_share, feather=config.feather,
+        rows=config.rows)
+
+
+def open_held_out(config: TrainingConfig, data_root: Path) -> PastedNegatives | None:
+    """Open the pasted held-out negatives of a configuration, at the size of its validation.
+
+    Returns:
+        The set, named `held_out`; None where the configuration holds nothing out.
+    """
+    held_out, negatives = config.held_out, config.held_out_negatives
+    if config.validation is None or held_out is None or negatives is None:
+        return None
+    classes = class_list(config.classes, data_root)
+    assert config.validation.closed_set is not None  # the configuration has checked it
+    return PastedNegatives(
+        open_inliers(config.validation.closed_set, data_root, classes),
+        open_mixed_content(negatives, data_root, classes,
+                           part='val' if held_out.negatives is None else 'all'),
+        num_classes=len(classes), size=config.validation.size, limit=held_out.limit,
+        seed=held_out.seed)
 
 
 def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples:
@@ -83,11 +114,8 @@ def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples
         sources.append(Source(pairs, index, inlier.share))
     mixed_content = None
     if config.negatives is not None:
-        negatives = config.negatives
-        mixed_content = MixedContent(
-            open_negatives(negatives, data_root, classes), count=negatives.count,
-            size=negatives.size, rectangle_share=negatives.rectangle_share,
-            feather=negatives.feather, rows=negatives.rows)
+        mixed_content = open_mixed_content(
+            config.negatives, data_root, classes, part=config.negatives_part)
     return TrainingSamples(
         sources, RandomCrop(config.crop.size, config.crop.scale), mixed_content,
         num_classes=num_classes, class_balanced=config.crop.class_balanced, seed=config.seed,

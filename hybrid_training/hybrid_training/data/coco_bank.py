@@ -15,6 +15,7 @@ import numpy as np
 from hybrid_training.data.image_bank import tightened
 from hybrid_training.data.image_files import read_rgb
 from hybrid_training.data.negatives import Cutout, eroded
+from hybrid_training.data.own_sets import Part, part_indices
 
 LEAST_AREA = 2000
 
@@ -33,13 +34,15 @@ class CocoBank:
         split: for example train2017.
         exclude: category names that are not used.
         erode: pixels taken off the instances' rims.
+        part: of all images, of every fifth by name (val), or of the others (train).
 
     Raises:
         ValueError: no such file, not of COCO's form, images missing, or nothing left.
     """
 
     def __init__(
-            self, root: Path, split: str, *, exclude: Collection[str], erode: int = 1) -> None:
+            self, root: Path, split: str, *, exclude: Collection[str], erode: int = 1,
+            part: Part = 'all') -> None:
         self._erode = erode
         path = root / 'annotations' / f'instances_{split}.json'
         try:
@@ -55,6 +58,9 @@ class CocoBank:
             msg = (f'{path}: no instance of {LEAST_AREA} pixels or more is left after leaving out '
                    f'{sorted(exclude)}')
             raise ValueError(msg)
+        paths = self.paths
+        kept = {paths[i] for i in part_indices(len(paths), part, root)}
+        self._instances = [i for i in self._instances if i.path in kept]
         missing = [p for p in self.paths if not p.is_file()]
         if missing:
             msg = (f'{missing[0]}: not found, nor are {len(missing) - 1} other images of '

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hybrid_training.data.image_files import read_label, read_rgb
 from hybrid_training.data.negatives import Cutout, eroded
-from hybrid_training.data.own_sets import images_below
+from hybrid_training.data.own_sets import Part, images_below, part_indices
 
 PATCH = 384
 LEAST_SEGMENT = 256
@@ -25,13 +25,15 @@ class ImageBank:
 
     Args:
         root: folder with pictures of anything but the known classes, at any depth.
+        part: all pictures, every fifth by name (val), or the others (train).
 
     Raises:
-        ValueError: no images there.
+        ValueError: no images there, or too few to part.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._paths = tuple(images_below(root).values())
+    def __init__(self, root: Path, *, part: Part = 'all') -> None:
+        paths = tuple(images_below(root).values())
+        self._paths = tuple(paths[i] for i in part_indices(len(paths), part, root))
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -59,17 +61,21 @@ class SegmentBank:
         root: `ADEChallengeData2016`, with `images/training` and `annotations/training`.
         exclude: ids that are not used.
         erode: pixels taken off the segments' rims.
+        part: all images, every fifth by name (val), or the others (train).
 
     Raises:
         ValueError: no images, or images without annotation.
     """
 
-    def __init__(self, root: Path, *, exclude: Collection[int], erode: int = 1) -> None:
+    def __init__(
+            self, root: Path, *, exclude: Collection[int], erode: int = 1, part: Part = 'all',
+    ) -> None:
         self._exclude = sorted(exclude)
         self._erode = erode
         images = images_below(root / 'images' / 'training')
         annotations = root / 'annotations' / 'training'
         self._pairs = [(path, annotations / f'{name}.png') for name, path in images.items()]
+        self._pairs = [self._pairs[i] for i in part_indices(len(self._pairs), part, root)]
         missing = [label for _, label in self._pairs if not label.is_file()]
         if missing:
             msg = f'{missing[0]}: not found, nor are {len(missing) - 1} other annotations'

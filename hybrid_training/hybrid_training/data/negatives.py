@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hybrid_training.data.image_files import read_label, read_rgb
 from hybrid_training.data.leakage import STREET_CATEGORIES
+from hybrid_training.data.own_sets import Part, part_indices
 
 
 class Cutout(NamedTuple):
@@ -65,6 +66,8 @@ class CutoutBank:
         root: the folder that holds `index.csv` and `crops`.
         exclude: categories that are not used.
         erode: pixels taken off the masks' rims.
+        part: all cut-outs, every fifth by name (val), or the others (train). Where the index has
+            a column `coco_file`, cut-outs of one picture stay together.
 
     Raises:
         ValueError: no index, no cut-outs left, or an unreadable file.
@@ -72,14 +75,14 @@ class CutoutBank:
 
     def __init__(
             self, root: Path, *, exclude: Collection[str] = STREET_CATEGORIES,
-            erode: int = 1) -> None:
+            erode: int = 1, part: Part = 'all') -> None:
         index = root / 'index.csv'
         rows = [r for r in read_index(index) if r['category'].lower() not in exclude]
         if not rows:
             msg = f'{index}: no cut-outs left after leaving out {sorted(exclude)}'
             raise ValueError(msg)
         self._cutouts = []
-        for row in rows:
+        for row in _part(rows, part, root):
             mask = read_label(root / 'crops' / f'{row["name"]}.png')
             self._cutouts.append(Cutout(
                 read_rgb(root / 'crops' / f'{row["name"]}.jpg'),
@@ -91,3 +94,10 @@ class CutoutBank:
     def draw(self, rng: np.random.Generator) -> Cutout:
         """Return one cut-out at random."""
         return self._cutouts[int(rng.integers(len(self._cutouts)))]
+
+
+def _part(rows: list[dict[str, str]], part: Part, root: Path) -> list[dict[str, str]]:
+    # By picture, not by cut-out: five suitcases of one photograph are nearly the same suitcase.
+    pictures = sorted({row.get('coco_file') or row['name'] for row in rows})
+    kept = {pictures[i] for i in part_indices(len(pictures), part, root)}
+    return [row for row in rows if (row.get('coco_file') or row['name']) in kept]

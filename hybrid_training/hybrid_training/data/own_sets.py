@@ -71,11 +71,21 @@ def take_part(pairs: ListedPairs, part: Part) -> ListedPairs:
     Raises:
         ValueError: fewer than five pairs to part.
     """
+    return pairs if part == 'all' else pairs.chosen(
+        part_indices(len(pairs), part, pairs.root))
+
+
+def part_indices(count: int, part: Part, root: Path) -> list[int]:
+    """Return the places of all of `count` things, of every fifth, or of the other four fifths.
+
+    Raises:
+        ValueError: fewer than five things to part; the message names `root`.
+    """
     if part == 'all':
-        return pairs
-    if len(pairs) < HOLD_OUT_EVERY:
-        msg = (f'{pairs.root}: {len(pairs)} images are too few to hold every '
-               f'{HOLD_OUT_EVERY}th out for validation')
+        return list(range(count))
+    if count < HOLD_OUT_EVERY:
+        msg = (f'{root}: {count} images are too few to hold every {HOLD_OUT_EVERY}th out for '
+               'validation')
         raise ValueError(msg)
-    held_out = range(HOLD_OUT_EVERY - 1, len(pairs), HOLD_OUT_EVERY)
-    return pairs.chosen([i for i in range(len(pairs)) if (i in held_out) == (part == 'val')])
+    held_out = range(HOLD_OUT_EVERY - 1, count, HOLD_OUT_EVERY)
+    return [i for i in range(count) if (i in held_out) == (part == 'val')]
