@@ -119,7 +119,8 @@ test: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## lint, then every test
 	  ROS_DOMAIN_ID=$${ROS_DOMAIN_ID:-$$(shuf -i 1-100 -n 1)} \
 	  PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
 	  timeout -k 10 1800 $(BIN)/python -m pytest -q $(wildcard test/test_*.py test/unit) \
-	  $(wildcard hybrid_training/test test/ros test/launch test/demo test/benchmark test/gpu) && \
+	  $(wildcard hybrid_training/test test/golden test/ros test/launch test/demo test/benchmark \
+	    test/gpu) && \
 	  exit $$lint
 
 # TensorRT and PyTorch with CUDA are the machine's: on a Jetson JetPack's, elsewhere
@@ -128,6 +129,10 @@ test: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## lint, then every test
 test-gpu: $(STAMPS)/package $(STAMPS)/test  ## TensorRT on this machine's GPU: build, parity, latency
 	@PYTHONPATH="$(CURDIR)" HYBRID_PERCEPTION_REQUIRE_GPU=1 \
 	  timeout -k 10 3600 $(BIN)/python -m pytest -q -s -m 'gpu or tensorrt' test/gpu
+
+.PHONY: golden
+golden: $(STAMPS)/test  ## take the shipped model's answers on the bundled clip for right (after a look at them)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python test/golden/golden_clip.py
 
 .PHONY: clip
 clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
