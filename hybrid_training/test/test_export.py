@@ -21,24 +21,12 @@ from hybrid_training.checkpoint import Checkpoint, save_checkpoint
 from hybrid_training.config import TrainingConfig
 from hybrid_training.evaluation.predictors import ExportedPredictor, NetworkPredictor
 from hybrid_training.exceptions import ExportError
-from hybrid_training.export.graph import PhaseUpsample, shuffle_phases
 from hybrid_training.export.onnx_file import write_onnx
 from hybrid_training.export.parity import measure_parity, require_parity
 from hybrid_training.export.pipeline import ExportRequest, export
 
 pytestmark = pytest.mark.timeout(300)  # the exporter alone takes some fifteen quiet seconds
 SIZE = (64, 128)
-
-
-@pytest.mark.parametrize('stride', [2, 4])
-def test_phase_convolution_is_bilinear_upsampling(stride):
-    maps = torch.randn(1, 5, 7, 9, generator=torch.Generator().manual_seed(0))
-    wanted = functional.interpolate(
-        maps, scale_factor=stride, mode='bilinear', align_corners=False)
-    phases = PhaseUpsample(5, stride)(maps)
-    for channel in range(5):
-        woven = shuffle_phases(phases[:, channel], stride)
-        torch.testing.assert_close(woven, wanted[:, channel], atol=1e-6, rtol=1e-5)
 
 
 @pytest.fixture(scope='module')

@@ -10,6 +10,7 @@ from typing import Any
 
 from hybrid_training.cli.arguments import size_argument
 from hybrid_training.config import load_config
+from hybrid_training.export.tail_names import DEFAULT_TAIL, TAIL_NAMES
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -29,6 +30,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                         help='take the validation sets from here, not from the checkpoint')
     parser.add_argument('--data-note', action='append', default=[], metavar='TEXT',
                         help='the training data in words, for the card; may repeat')
+    parser.add_argument('--tail', choices=TAIL_NAMES, default=DEFAULT_TAIL,
+                        help='how labels and scores reach full size (phase): half and nearest '
+                             'are faster with coarser edges, the others for comparison; '
+                             'docs/performance.md has times and accuracy')
     parser.set_defaults(run=run)
     return parser
 
@@ -49,5 +54,5 @@ def run(arguments: argparse.Namespace) -> None:
     manifest = export(ExportRequest(
         arguments.checkpoint, arguments.output, arguments.name or config.name,
         arguments.size or config.validation.size, config.validation, arguments.data,
-        tuple(arguments.data_note)))
+        tuple(arguments.data_note), arguments.tail))
     print(f'done: {manifest.path}; next: hybrid-perception inspect {manifest.path}')

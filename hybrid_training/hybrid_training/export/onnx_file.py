@@ -10,25 +10,29 @@ import warnings
 import torch
 
 from hybrid_training.export.graph import DeployedNet
+from hybrid_training.export.tail_names import DEFAULT_TAIL
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 
 OPSET = 18
 
 
-def write_onnx(model: DenseHybridNet, path: Path, size: tuple[int, int]) -> None:
+def write_onnx(
+        model: DenseHybridNet, path: Path, size: tuple[int, int], tail: str = DEFAULT_TAIL,
+) -> None:
     """Export a network for pictures of one size (height, width), multiples of 32.
 
     The graph takes `image` (1, H, W, 3) uint8 RGB and gives `label` (1, H, W) uint8 and
-    `anomaly_score` (1, H, W) float32; opset 18, static shapes, weights inside the file.
+    `anomaly_score` (1, H, W) float32; opset 18, static shapes, weights inside the file. `tail` is
+    a name in `tail.TAILS`.
 
     Raises:
-        ValueError: the size is not a multiple of 32.
+        ValueError: the size is not a multiple of 32, or there is no such tail.
     """
     if size[0] % 32 or size[1] % 32 or min(size) < 32:
         msg = f'size {size[0]}x{size[1]}: height and width must be multiples of 32'
         raise ValueError(msg)
     # Weights in channels_last would be written as a Transpose each.
-    network = DeployedNet(model).to(memory_format=torch.contiguous_format).eval()
+    network = DeployedNet(model, tail).to(memory_format=torch.contiguous_format).eval()
     image = torch.zeros(1, *size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # the exporter warns of its own internals

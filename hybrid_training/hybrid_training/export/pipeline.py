@@ -28,6 +28,8 @@ from hybrid_training.export.model_card import model_card
 from hybrid_training.export.onnx_file import write_onnx
 from hybrid_training.export.operating_points import DEFAULT, operating_points
 from hybrid_training.export.parity import Parity, measure_parity, require_parity
+from hybrid_training.export.tail import TAILS
+from hybrid_training.export.tail_names import DEFAULT_TAIL
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.training_data import open_inliers
 
@@ -50,6 +52,7 @@ class ExportRequest:
         validation: the sets that thresholds and figures come from.
         data_root: folder that `{data}` stands for.
         data_note: the training data in words, for the card.
+        tail: how the graph upsamples and sums, a name in `tail.TAILS`.
     """
 
     checkpoint: Path
@@ -59,6 +62,7 @@ class ExportRequest:
     validation: ValidationConfig
     data_root: Path
     data_note: tuple[str, ...] = ()
+    tail: str = DEFAULT_TAIL
 
 
 def export(request: ExportRequest) -> Manifest:
@@ -83,7 +87,7 @@ def export(request: ExportRequest) -> Manifest:
     with tempfile.TemporaryDirectory(dir=request.output, prefix='.export-') as folder:
         draft = Path(folder)
         onnx_path = draft / f'{request.name}.onnx'
-        write_onnx(model, onnx_path, request.size)
+        write_onnx(model, onnx_path, request.size, request.tail)
         document = _document(request, checkpoint, config, classes)
         manifest = write_manifest(draft / f'{request.name}.json', document)
         exported = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
@@ -91,7 +95,7 @@ def export(request: ExportRequest) -> Manifest:
         inliers = open_inliers(
             request.validation.closed_set, request.data_root, classes)
         parity = _parity(network, exported, inliers)
-        require_parity(parity)
+        require_parity(parity, label_agreement=TAILS[request.tail].label_agreement)
         document |= _measured(request, network, exported, inliers, parity, classes)
         write_manifest(draft / f'{request.name}.json', document)
         card = model_card(document, megabytes=onnx_path.stat().st_size / 1e6)
@@ -164,6 +168,7 @@ def _provenance(
         'init': config.init,
         'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         'data': list(request.data_note) or data + negatives, 'licence': LICENCE,
+        'tail': request.tail,
         'command': 'make train CONFIG=my.yaml DATA=DATA RUN=runs/mine && make model DATA=DATA '
                    f'RUN=runs/mine, starting from {_config_path(config.name)}'}
 
