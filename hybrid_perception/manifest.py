@@ -5,21 +5,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import hashlib
 from importlib.resources import files
 import json
 import os
 from pathlib import Path
 import tempfile
-from typing import Any, NoReturn
+from typing import Any
 
 import jsonschema
 
-from hybrid_perception.calibration.calibration_file import SUFFIX as CALIBRATION_SUFFIX
 from hybrid_perception.calibration.calibration_file import load_calibrated_points
 from hybrid_perception.exceptions import ModelError, ParameterError
 from hybrid_perception.labels import ClassMap, Color
+from hybrid_perception.manifest_file import find_manifest, read_json
+
+AUTO = 'auto'
+PRECISIONS = ('fp32', 'fp16', 'int8')
+"""Of a model's arithmetic; the names are Autoware's."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,10 @@ class Manifest:
         score_definition: How the score is computed, in words.
         operating_points: Thresholds by name.
         default_operating_point: Name of the operating point used unless told otherwise.
-        precision: Precision of the weights, for example fp32.
+        precision: One of PRECISIONS.
         provenance: Where the model comes from; free fields.
         metrics: What it reached; free fields.
+        variants: Manifests of the same network in other precisions, by precision.
     """
 
     path: Path
@@ -78,6 +83,7 @@ class Manifest:
     precision: str
     provenance: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    variants: Mapping[str, Path] = field(default_factory=dict)
 
     def threshold(self, operating_point: str | None = None) -> float:
         """Look up the anomaly threshold of an operating point.
@@ -97,19 +103,24 @@ class Manifest:
         return self.operating_points[name].threshold
 
 
-def load_manifest(path: str | os.PathLike[str], *, verify_hash: bool = True) -> Manifest:
+def load_manifest(
+    path: str | os.PathLike[str], *, precision: str = AUTO, verify_hash: bool = True
+) -> Manifest:
     """Load and validate the manifest of a model, and the calibrations beside it.
 
     Args:
         path: The manifest, the ONNX file beside it (same name, ``.json``), or a directory with
-            exactly one manifest.
+            exactly one manifest, variants of it aside.
+        precision: ``auto`` for the model at `path` itself; one of PRECISIONS for its variant.
         verify_hash: Compare the ONNX file's SHA-256 with the manifest's.
 
     Raises:
         ModelError: A file is missing, damaged, or a field is wrong; the message names both.
+        ParameterError: The model has no such variant.
     """
-    manifest_path = _find_manifest(path)
-    manifest = _build(manifest_path, _read_json(manifest_path))
+    found = find_manifest(path)
+    manifest = _choose_variant(_build(found, read_json(found)), precision)
+    manifest_path = manifest.path
     if not manifest.onnx_path.is_file():
         raise ModelError(
             f"{manifest_path}: $.file names '{manifest.onnx_path.name}', which is not beside the "
@@ -173,50 +184,24 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _find_manifest(path: str | os.PathLike[str]) -> Path:
-    if not os.fspath(path):
-        raise ModelError('the model path is empty; give a manifest, an ONNX file or a directory')
-    given = Path(path).expanduser()
-    if given.is_dir():
-        found = sorted(
-            file for file in given.glob('*.json') if not file.name.endswith(CALIBRATION_SUFFIX)
+def _choose_variant(manifest: Manifest, precision: str) -> Manifest:
+    """Return the manifest, or that of its variant, in the precision asked for."""
+    if precision in (AUTO, manifest.precision):
+        return manifest
+    if precision not in manifest.variants:
+        present = ', '.join([manifest.precision, *manifest.variants])
+        raise ParameterError(
+            f"precision is '{precision}'; model {manifest.path} comes in {present}. Others are "
+            "made by 'hybrid-training quantize'"
         )
-        if len(found) != 1:
-            names = ', '.join(file.name for file in found) or 'none'
-            raise ModelError(
-                f'{given} must hold exactly one manifest (*.json); it holds {names}. '
-                'Name the manifest itself'
-            )
-        return found[0]
-    manifest_path = given.with_suffix('.json') if given.suffix.lower() == '.onnx' else given
-    if not given.exists():
-        raise ModelError(f'{given} does not exist; give a manifest, an ONNX file or a directory')
-    if not manifest_path.is_file():
-        raise ModelError(f'{given} has no manifest: {manifest_path} is missing')
-    return manifest_path
-
-
-def _read_json(path: Path) -> Any:
-    def refuse_constant(name: str) -> NoReturn:
-        raise ValueError(f'{name} is not a JSON number')
-
-    def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            names = [name for name, _ in pairs]
-            raise ValueError(f'repeated field {max(names, key=names.count)!r}')
-        return fields
-
-    try:
-        return json.loads(
-            path.read_text(encoding='utf-8'),
-            parse_constant=refuse_constant,
-            object_pairs_hook=refuse_repeated,
+    path = manifest.variants[precision]
+    variant = _build(path, read_json(path))
+    if variant.precision != precision:
+        raise ModelError(
+            f'{manifest.path}: $.variants.{precision} is {path.name}, whose $.precision is '
+            f'{variant.precision}; name the right file'
         )
-    except OSError as error:
-        raise ModelError(f'{path} cannot be read: {error.strerror}') from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f'{path} is not a JSON manifest: {error}') from error
+    return variant
 
 
 def _build(path: Path, document: Any) -> Manifest:
@@ -255,6 +240,8 @@ def _build(path: Path, document: Any) -> Manifest:
         precision=document['precision'],
         provenance=document['provenance'],
         metrics=document['metrics'],
+        variants={precision: path.parent / name
+                  for precision, name in document.get('variants', {}).items()},
     )
 
 

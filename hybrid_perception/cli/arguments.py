@@ -13,7 +13,7 @@ from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import BACKEND_NAMES, create_backend
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
-from hybrid_perception.manifest import Manifest
+from hybrid_perception.manifest import AUTO, PRECISIONS, Manifest
 from hybrid_perception.replay.source import Source, open_source
 from hybrid_perception.segmentation import Segmenter
 
@@ -36,6 +36,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--model', metavar='MODEL', required=True,
         help='manifest, ONNX file or their directory')
+    add_precision_argument(parser)
     parser.add_argument('--backend', choices=BACKEND_NAMES, default='auto', help='engine')
     parser.add_argument(
         '--threads', type=int, metavar='N', help='CPU threads; all usable cores if absent')
@@ -47,6 +48,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help='part of the picture that the network sees, pixels; 0 0 0 0 is all')
     parser.add_argument(
         '--ignore-mask', metavar='PNG', default='', help='grey picture, not black where ignored')
+
+
+def add_precision_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the choice among a model's variants."""
+    parser.add_argument(
+        '--precision', choices=(AUTO, *PRECISIONS), default=AUTO,
+        help='variant of the model; auto: the one that MODEL names')
 
 
 def open_recording(arguments: argparse.Namespace) -> Source:

@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.every < 1:
         raise ParameterError(f'--every is {arguments.every}; it must be 1 or more')
     name = arguments.name or re.sub(r'[^A-Za-z0-9_-]+', '_', arguments.input.stem)
-    manifest = load_manifest(arguments.model)
+    manifest = load_manifest(arguments.model, precision=arguments.precision)
     calibration_path(manifest.path, name)   # a wrong name should not cost a drive's time
     source = open_recording(arguments)
     backend, segmenter = open_segmenter(arguments, manifest)

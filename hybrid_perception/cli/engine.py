@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from hybrid_perception.cli.arguments import add_precision_argument
 from hybrid_perception.engine.accelerator import find_accelerator
 from hybrid_perception.engine.cache import CachedEngine, EngineCache
 from hybrid_perception.engine.directory import VARIABLE, cache_directory
@@ -42,9 +43,11 @@ def add_parser(subparsers: SubParsers) -> None:
     actions = parser.add_subparsers(metavar='ACTION', required=True)
     build = _add(actions, 'build', 'build the engine of a model, unless the cache has it', _build)
     build.add_argument('model', metavar='MODEL', help='manifest, ONNX file or their directory')
+    add_precision_argument(build)
     build.add_argument('--rebuild', action='store_true', help='build even if the cache has it')
     check = _add(actions, 'check', 'compare the engine of a model with the CPU once more', _check)
     check.add_argument('model', metavar='MODEL', help='manifest, ONNX file or their directory')
+    add_precision_argument(check)
     check.add_argument('--engine', metavar='FILE', default='',
                        help='a plan built elsewhere, instead of that of the cache')
     show = _add(actions, 'list', 'list the engines of the cache; needs no GPU', _list)
@@ -91,7 +94,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _provider(arguments: argparse.Namespace, settings: EngineSettings) -> EngineProvider:
-    manifest = load_manifest(arguments.model)
+    manifest = load_manifest(arguments.model, precision=arguments.precision)
     return EngineProvider(manifest, find_accelerator(), settings)
 
 

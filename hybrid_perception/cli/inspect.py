@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import BACKEND_NAMES, create_backend
+from hybrid_perception.cli.arguments import add_precision_argument
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.image import decode_compressed
 from hybrid_perception.labels import UNLABELED
@@ -40,6 +41,7 @@ def add_parser(subparsers: SubParsers) -> None:
         '--image street.jpg --output seen/',
     )
     parser.add_argument('model', metavar='MODEL', help='manifest, ONNX file or their directory')
+    add_precision_argument(parser)
     parser.add_argument('--json', action='store_true', help='print JSON for other programs')
     parser.add_argument(
         '--image', metavar='FILE', type=Path, help='JPEG or PNG to segment; needs --output'
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if (arguments.image is None) != (arguments.output is None):
         arguments.parser.error('--image and --output go together')
-    manifest = load_manifest(arguments.model)
+    manifest = load_manifest(arguments.model, precision=arguments.precision)
     threshold = manifest.threshold(arguments.operating_point)
     backend = create_backend(arguments.backend, manifest, threads=arguments.threads)
     try:
@@ -90,6 +92,7 @@ def describe(manifest: Manifest, backend: Backend) -> dict[str, Any]:
         'sha256': manifest.sha256,
         'sha256_matches': True,
         'precision': manifest.precision,
+        'variants': {name: str(path) for name, path in manifest.variants.items()},
         'backend': {'name': backend.name, 'detail': backend.detail},
         'tensors': [
             {'name': manifest.input_name, 'role': 'input', 'dtype': 'uint8',
@@ -165,6 +168,7 @@ def _to_text(report: dict[str, Any]) -> str:
         f'sha256      {report["sha256"]} (matches)',
         f'backend     {report["backend"]["name"]}: {report["backend"]["detail"]}',
     ]
+    lines += [f'variant     {name}: {path}' for name, path in report['variants'].items()]
     for tensor in report['tensors']:
         shape = 'x'.join(str(size) for size in tensor['shape'])
         lines.append(f'{tensor["role"]:<11} {tensor["name"]} {tensor["dtype"]} {shape}')

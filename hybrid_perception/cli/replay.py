@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
         HybridPerceptionError: The recording, the model or an argument cannot be used, or the
             output cannot be written.
     """
-    manifest = load_manifest(arguments.model)
+    manifest = load_manifest(arguments.model, precision=arguments.precision)
     style = _style(arguments, manifest)
     source = open_recording(arguments)
     outputs = [output for topic, output in _OUTPUTS.items() if topic in arguments.outputs]

@@ -53,7 +53,8 @@ def load_engine(
     Raises:
         HybridPerceptionError: a file or a parameter is at fault; the message names it.
     """
-    manifest = load_manifest(parameters.model_path or shipped_model())
+    manifest = load_manifest(
+        parameters.model_path or shipped_model(), precision=parameters.precision)
     threshold = active_threshold(parameters, manifest)
     roi = Roi(x_offset=parameters.roi_x_offset, y_offset=parameters.roi_y_offset,
               width=parameters.roi_width, height=parameters.roi_height)

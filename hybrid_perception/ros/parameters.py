@@ -84,8 +84,11 @@ PIXELS_MAX = 65536
 
 TABLE: tuple[Entry, ...] = (
     Entry('model_path', '',
-          'Manifest (.json), ONNX file beside its manifest, or directory with one manifest. '
+          'Manifest (.json), ONNX file beside its manifest, or directory with one model. '
           'Empty: the model shipped with the package'),
+    Entry('precision', 'auto',
+          'Variant of the model that runs; ONNX file and thresholds are its own. '
+          'auto: the one that model_path names', choices=('auto', 'fp32', 'fp16', 'int8')),
     Entry('backend', 'auto',
           'Inference engine. auto: TensorRT where GPU, driver and package are there, else ONNX '
           'Runtime on the CPU; log and diagnostics say why. tensorrt: that, or an error',
@@ -152,6 +155,7 @@ class NodeParameters:
     """The values of the table, typed; a dot in a name becomes an underscore."""
 
     model_path: str
+    precision: str
     backend: str
     engine_path: str
     engine_cache_dir: str

@@ -202,3 +202,66 @@ def test_a_manifest_without_its_onnx_file_is_not_written(tmp_path, document):
 def test_numbers_that_json_lacks_are_not_written(tiny_model, document):
     with pytest.raises(ModelError, match='not writable as JSON'):
         write_manifest(tiny_model, {**document, 'metrics': {'miou': float('nan')}})
+
+
+@pytest.fixture
+def family(make_tiny_model) -> Path:
+    """Write a model with two variants; give the path of the manifest that names them."""
+    for precision in ('fp16', 'int8'):
+        make_tiny_model(name=f'tiny.{precision}', precision=precision)
+    return make_tiny_model(variants={'fp16': 'tiny.fp16.json', 'int8': 'tiny.int8.json'})
+
+
+def test_a_folder_with_variants_is_one_model(family):
+    manifest = load_manifest(family.parent)
+    assert manifest.path == family
+    assert manifest.variants == {
+        'fp16': family.with_name('tiny.fp16.json'), 'int8': family.with_name('tiny.int8.json')}
+
+
+@pytest.mark.parametrize(('precision', 'name'), [
+    ('auto', 'tiny'), ('fp32', 'tiny'), ('fp16', 'tiny.fp16'), ('int8', 'tiny.int8')])
+def test_the_precision_chooses_the_variant(family, precision, name):
+    manifest = load_manifest(family.parent, precision=precision)
+    assert (manifest.name, manifest.path.stem, manifest.onnx_path.stem) == (name, name, name)
+
+
+def test_a_variant_is_checked_like_any_model(family):
+    with family.with_name('tiny.fp16.onnx').open('ab') as stream:
+        stream.write(b'x')
+    load_manifest(family)
+    with pytest.raises(ModelError, match=r'tiny\.fp16\.json: \$\.sha256 is'):
+        load_manifest(family, precision='fp16')
+
+
+def test_a_variant_may_be_named_itself(family):
+    assert load_manifest(family.with_name('tiny.fp16.onnx')).precision == 'fp16'
+    with pytest.raises(ParameterError, match=r"precision is 'int8'; model .* comes in fp16"):
+        load_manifest(family.with_name('tiny.fp16.json'), precision='int8')
+
+
+def test_what_a_model_does_not_come_in_is_named(tiny_model):
+    with pytest.raises(ParameterError, match='comes in fp32'):
+        load_manifest(tiny_model, precision='int8')
+
+
+def test_a_wrong_variant_is_named(family, document):
+    write(family, {**json.loads(family.read_text()), 'variants': {'fp16': 'tiny.int8.json'}})
+    with pytest.raises(ModelError, match=r'\$\.variants\.fp16 is tiny\.int8\.json, whose'):
+        load_manifest(family, precision='fp16')
+    family.with_name('tiny.int8.json').unlink()
+    with pytest.raises(ModelError, match=r'tiny\.int8\.json cannot be read'):
+        load_manifest(family, precision='fp16')
+
+
+@pytest.mark.parametrize('variants', [{'fp16': '../x.json'}, {'fp8': 'x.json'}, ['x.json']])
+def test_variants_are_files_beside_the_manifest(tiny_model, document, variants):
+    write(tiny_model, {**document, 'variants': variants})
+    with pytest.raises(ModelError, match=r'\$\.variants'):
+        load_manifest(tiny_model)
+
+
+def test_a_damaged_stranger_in_the_folder_is_told(family):
+    (family.parent / 'stranger.json').write_text('{')
+    with pytest.raises(ModelError, match=r'it holds stranger\.json, tiny\.json\. Name'):
+        load_manifest(family.parent)

@@ -30,6 +30,17 @@ def test_json_is_json(tiny_model, capsys):
     assert report['classes'] == ['red', 'green', 'blue']
 
 
+def test_variants_are_shown_and_chosen(make_tiny_model, capsys):
+    make_tiny_model(name='tiny.fp16', precision='fp16')
+    path = make_tiny_model(variants={'fp16': 'tiny.fp16.json'})
+    assert main(['inspect', str(path.parent), '--threads', '1']) == 0
+    assert f'variant     fp16: {path.with_name("tiny.fp16.json")}' in capsys.readouterr().out
+    assert main(['inspect', str(path.parent), '--precision', 'fp16', '--threads', '1']) == 0
+    assert 'tiny.fp16 (fp16)' in capsys.readouterr().out
+    assert main(['inspect', str(path), '--precision', 'int8', '--threads', '1']) == 1
+    assert "precision is 'int8'" in capsys.readouterr().err
+
+
 def test_an_image_becomes_pictures(tiny_model, tmp_path, capsys):
     rgb = np.full((64, 128, 3), 230, np.uint8)
     rgb[:, :64] = (90, 10, 10)
