@@ -88,6 +88,42 @@ def open_set_label(
     return open_set
 
 
+def confidence(
+    score: NDArray[np.float32], threshold: float, full_range: float
+) -> NDArray[np.float32]:
+    """Say how far each pixel is from being labelled otherwise.
+
+    ``min(|score - threshold| / full_range, 1)``: 0 at the threshold, where known and unknown
+    change places, and 1 from ``full_range`` on, on either side. It belongs to the open-set label.
+    It is a margin on a fixed scale and not a probability: the graph gives no class posterior, and
+    the score is a log ratio that nothing calibrates. It says nothing on which of the known classes
+    it is.
+
+    Args:
+        score: (...) float32 anomaly score; NaN where nothing is said.
+        threshold: Lowest score of an unknown pixel.
+        full_range: Distance from the threshold at which confidence is full, above 0; in nats for
+            the hybrid score.
+
+    Returns:
+        (...) float32, 0..1; 0 where nothing is said.
+
+    Raises:
+        ParameterError: The threshold is NaN, or the range is not a finite number above 0.
+    """
+    if np.isnan(threshold) or not 0 < full_range < np.inf:
+        raise ParameterError(
+            f'the threshold is {threshold} and the range of the confidence {full_range}; want '
+            'a number, and a finite number above 0')
+    margin = score - np.float32(threshold)
+    np.abs(margin, out=margin)
+    margin *= np.float32(1 / full_range)
+    np.fmin(margin, 1, out=margin)
+    # NaN is the one value that fmin turns into 1.
+    margin[np.isnan(score)] = 0
+    return np.asarray(margin, np.float32)
+
+
 def _is_unknown(score: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
     # A NaN threshold would silently turn the detector off.
     if np.isnan(threshold):

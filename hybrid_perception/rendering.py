@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.labels import UNLABELED, ClassMap
+from hybrid_perception.objects.open_set_object import OpenSetObject
 
 IGNORED_COLOR = (128, 128, 128)
 """Grey of pixels without a score; the colour map has no grey."""
@@ -97,10 +99,40 @@ def overlay(
     cv2.copyTo(rgb, (shown == UNLABELED).astype(np.uint8), colors)
     blended = np.asarray(cv2.addWeighted(colors, alpha, rgb, 1 - alpha, 0), np.uint8)
     outlines, _ = cv2.findContours(unknown, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    width = max(1, round(max(rgb.shape[:2]) / 640))
+    width = _line_width(rgb)
     cv2.drawContours(blended, outlines, -1, (0, 0, 0), 3 * width)
     cv2.drawContours(blended, outlines, -1, (255, 255, 255), width)
     return blended
+
+
+def draw_objects(picture: NDArray[np.uint8], objects: Sequence[OpenSetObject]) -> None:
+    """Draw the box of each object into a picture, and its id where it has one.
+
+    White on black, told from the class colours by lightness and not by hue.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB; drawn into.
+        objects: in the geometry of the picture.
+    """
+    width = _line_width(picture)
+    size = 0.4 * width + 0.1
+    for item in objects:
+        text = f'#{item.id}'
+        text_width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, width)[0][0]
+        corner = (item.x + item.width - 1, item.y + item.height - 1)
+        # An id above the box, or inside it where the picture ends.
+        left = max(0, min(item.x, picture.shape[1] - text_width))
+        place = (left, item.y - 3 * width if item.y > 16 * width else item.y + 14 * width)
+        for color, more in (((0, 0, 0), 2 * width), ((255, 255, 255), 0)):
+            cv2.rectangle(picture, (item.x, item.y), corner, color, width + more)
+            if item.id:
+                cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, color,
+                            width + more, cv2.LINE_AA)
+
+
+def _line_width(picture: NDArray[np.uint8]) -> int:
+    longest: int = max(picture.shape[:2])
+    return max(1, round(longest / 640))
 
 
 @cache

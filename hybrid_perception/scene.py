@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,18 +13,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.labels import ClassMap
-from hybrid_perception.rendering import anomaly_color, color_label, overlay
+from hybrid_perception.objects.open_set_object import ObjectGate, OpenSetObject, find_objects
+from hybrid_perception.open_set import confidence
+from hybrid_perception.rendering import anomaly_color, color_label, draw_objects, overlay
 from hybrid_perception.segmentation import Segmentation
 
 
 @dataclass(frozen=True)
 class Style:
-    """The settings of the outputs that may change from frame to frame."""
+    """The settings of the outputs that may change from frame to frame.
+
+    Attributes:
+        threshold: lowest anomaly score of an unknown pixel.
+        overlay_alpha: weight of the class colours in the overlay, 0..1.
+        vmin: score of the first colour of the anomaly picture.
+        vmax: score of its last colour.
+        confidence_range: distance from the threshold at which confidence is full.
+        objects: which regions of the unknown count as objects.
+        overlay_objects: whether the overlay shows their boxes.
+    """
 
     threshold: float
     overlay_alpha: float
     vmin: float
     vmax: float
+    confidence_range: float = 5.0
+    objects: ObjectGate = field(default_factory=ObjectGate)
+    overlay_objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,12 +51,14 @@ class Scene:
         view: the camera image in the geometry of the segmentation, (H, W, 3) uint8 RGB.
         class_map: names and colours.
         style: settings of the outputs.
+        track: gives the objects of this frame their ids; none where they stay as they are.
     """
 
     segmentation: Segmentation
     view: NDArray[np.uint8]
     class_map: ClassMap
     style: Style
+    track: Callable[[tuple[OpenSetObject, ...]], tuple[OpenSetObject, ...]] | None = None
 
     @cached_property
     def mask(self) -> NDArray[np.uint8]:
@@ -54,11 +71,30 @@ class Scene:
         return self.segmentation.open_set_label(self.style.threshold, self.class_map.unknown_id)
 
     @property
+    def confidence(self) -> NDArray[np.uint8]:
+        """Return the distance from the decision between known and unknown, (H, W) uint8."""
+        share = confidence(
+            self.segmentation.anomaly_score, self.style.threshold, self.style.confidence_range)
+        share *= 255
+        return np.asarray(np.rint(share, out=share).astype(np.uint8))
+
+    @cached_property
+    def objects(self) -> tuple[OpenSetObject, ...]:
+        """Return the connected parts of the unknown; found once, as finding them moves ids on."""
+        found = find_objects(
+            self.segmentation, self.mask, threshold=self.style.threshold,
+            confidence_range=self.style.confidence_range, gate=self.style.objects)
+        return found if self.track is None else self.track(found)
+
+    @property
     def overlay(self) -> NDArray[np.uint8]:
         """Return the classes and the unknown drawn into the picture, (H, W, 3) uint8."""
-        return overlay(
+        picture = overlay(
             self.view, self.segmentation.label, self.mask, self.class_map,
             self.style.overlay_alpha)
+        if self.style.overlay_objects:
+            draw_objects(picture, self.objects)
+        return picture
 
 
 @dataclass(frozen=True)
@@ -76,6 +112,9 @@ LABELS = (
     ImageOutput('open_set_mask', 'mono8', lambda scene: scene.mask),
     ImageOutput('anomaly_score', '32FC1', lambda scene: scene.segmentation.anomaly_score),
 )
+EXTRAS = (
+    ImageOutput('confidence', 'mono8', lambda scene: scene.confidence),
+)
 PICTURES = (
     ImageOutput('color_label', 'rgb8',
                 lambda scene: color_label(scene.segmentation.label, scene.class_map)),
@@ -83,3 +122,5 @@ PICTURES = (
     ImageOutput('anomaly_color', 'rgb8', lambda scene: anomaly_color(
         scene.segmentation.anomaly_score, vmin=scene.style.vmin, vmax=scene.style.vmax)),
 )
+IMAGES = (*LABELS, *EXTRAS, *PICTURES)
+"""All of them, what machines read first."""

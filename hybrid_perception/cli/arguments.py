@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import BACKEND_NAMES, create_backend
+from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
 from hybrid_perception.manifest import AUTO, PRECISIONS, Manifest
@@ -55,6 +57,29 @@ def add_precision_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--precision', choices=(AUTO, *PRECISIONS), default=AUTO,
         help='variant of the model; auto: the one that MODEL names')
+
+
+def add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the threshold."""
+    threshold = parser.add_mutually_exclusive_group()
+    threshold.add_argument(
+        '--operating-point', metavar='NAME',
+        help="threshold to use; the model's default if absent")
+    threshold.add_argument(
+        '--threshold', type=float, metavar='SCORE', help='threshold of your own')
+
+
+def active_threshold(arguments: argparse.Namespace, manifest: Manifest) -> float:
+    """Return the threshold that the arguments choose.
+
+    Raises:
+        ParameterError: The manifest has no such operating point, or it is not a finite number.
+    """
+    threshold = (arguments.threshold if arguments.threshold is not None
+                 else manifest.threshold(arguments.operating_point))
+    if not math.isfinite(threshold):
+        raise ParameterError(f'the threshold is {threshold}; it must be a finite number')
+    return float(threshold)
 
 
 def open_recording(arguments: argparse.Namespace) -> Source:

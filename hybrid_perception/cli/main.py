@@ -11,12 +11,12 @@ import os
 import sys
 
 from hybrid_perception import __version__
-from hybrid_perception.cli import calibrate, compare, engine, inspect, replay
+from hybrid_perception.cli import calibrate, compare, engine, inspect, objects, replay
 from hybrid_perception.exceptions import HybridPerceptionError
 
 # A subcommand is a module with ``add_parser(subparsers)``, which sets ``run`` as its default; that
 # returns None or an exit code.
-_COMMANDS = (inspect, replay, compare, calibrate, engine)
+_COMMANDS = (inspect, replay, compare, objects, calibrate, engine)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -14,23 +14,28 @@ from typing import TYPE_CHECKING, Any
 from hybrid_perception import __version__
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.cli.arguments import (
+    active_threshold,
     add_model_arguments,
     add_recording_arguments,
+    add_threshold_arguments,
     open_recording,
     open_segmenter,
     segmenter_settings,
 )
+from hybrid_perception.cli.objects import add_gate_arguments
 from hybrid_perception.cli.progress import Progress
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.manifest import Manifest, load_manifest
-from hybrid_perception.replay.output_bag import MessageWriter
+from hybrid_perception.objects.json_lines import NEEDED, write_object_lines
+from hybrid_perception.objects.open_set_object import ObjectGate
+from hybrid_perception.replay.output_bag import MessageWriter, output_prefixes
 from hybrid_perception.replay.replayer import Replayer, ReplayReport
-from hybrid_perception.scene import LABELS, PICTURES, Style
+from hybrid_perception.scene import IMAGES, LABELS, Style
 
 if TYPE_CHECKING:
     SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_OUTPUTS = {output.topic: output for output in (*LABELS, *PICTURES)}
+_OUTPUTS = {output.topic: output for output in IMAGES}
 _SHOWN = 5
 
 
@@ -50,12 +55,7 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         '--output', metavar='OUT', type=Path, required=True,
         help='an .mcap file, or without that ending the folder of a rosbag2')
-    threshold = parser.add_mutually_exclusive_group()
-    threshold.add_argument(
-        '--operating-point', metavar='NAME',
-        help="threshold to use; the model's default if absent")
-    threshold.add_argument(
-        '--threshold', type=float, metavar='SCORE', help='threshold of your own')
+    add_threshold_arguments(parser)
     parser.add_argument(
         '--outputs', nargs='+', metavar='NAME', choices=tuple(_OUTPUTS),
         default=[output.topic for output in LABELS],
@@ -68,6 +68,10 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         '--color-range', type=float, nargs=2, default=(-20.0, 0.0), metavar=('VMIN', 'VMAX'),
         help='scores of the first and the last colour in anomaly_color')
+    parser.add_argument(
+        '--objects', metavar='JSONL', type=Path,
+        help='list the unknown objects, as hybrid-perception objects does')
+    add_gate_arguments(parser)
     parser.add_argument(
         '--compress', action='store_true',
         help='pack the output with Zstandard: about half as large, and it costs processor time')
@@ -87,6 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     manifest = load_manifest(arguments.model, precision=arguments.precision)
     style = _style(arguments, manifest)
+    _check_objects(arguments)
     source = open_recording(arguments)
     outputs = [output for topic, output in _OUTPUTS.items() if topic in arguments.outputs]
     writer = MessageWriter(source.topics, outputs, with_input=arguments.with_input)
@@ -103,19 +108,29 @@ def run(arguments: argparse.Namespace) -> None:
     finally:
         segmenter.close()
     _tell(arguments.output, report)
+    if arguments.objects is not None:
+        count = write_object_lines(
+            arguments.output, arguments.objects, class_map=manifest.class_map, style=style,
+            cameras={prefix: topic for topic, prefix in
+                     output_prefixes(tuple(source.topics)).items()})
+        print(f'{arguments.objects}: {count} objects, each counted in every frame')
+
+
+def _check_objects(arguments: argparse.Namespace) -> None:
+    missing = [name for name in NEEDED if name not in arguments.outputs]
+    if arguments.objects is not None and missing:
+        raise ParameterError(f'--objects needs {missing[0]} among the --outputs')
 
 
 def _style(arguments: argparse.Namespace, manifest: Manifest) -> Style:
-    threshold = (arguments.threshold if arguments.threshold is not None
-                 else manifest.threshold(arguments.operating_point))
+    threshold = active_threshold(arguments, manifest)
     vmin, vmax = arguments.color_range
-    if not math.isfinite(threshold):
-        raise ParameterError(f'the threshold is {threshold}; it must be a finite number')
     if not (math.isfinite(vmin) and math.isfinite(vmax) and vmin < vmax):
         raise ParameterError(f'the colour range is {vmin} {vmax}; want VMIN < VMAX, both finite')
     if not 0 <= arguments.overlay_alpha <= 1:
         raise ParameterError(f'the overlay weight is {arguments.overlay_alpha}; want 0..1')
-    return Style(threshold, arguments.overlay_alpha, vmin, vmax)
+    return Style(threshold, arguments.overlay_alpha, vmin, vmax,
+                 objects=ObjectGate(arguments.min_area, arguments.max_count))
 
 
 def _settings(

@@ -31,7 +31,7 @@ class LabelInfoPublisher:
         message_type = label_info_type()
         if message_type is None:
             node.get_logger().info(
-                'vision_msgs is not installed: ~/label_info is not published '
+                'vision_msgs is not installed: ~/label_info and ~/objects are not published '
                 '(apt: ros-<distro>-vision-msgs)')
             return
         self._publisher = node.create_lifecycle_publisher(

@@ -10,11 +10,13 @@ from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64, Header
 
+from hybrid_perception.ros.detections import detection_array_type, detections_msg
 from hybrid_perception.ros.messages import msg_from_array
 from hybrid_perception.ros.qos import output_qos, overridable
-from hybrid_perception.scene import LABELS, PICTURES, ImageOutput, Scene
+from hybrid_perception.scene import EXTRAS, IMAGES, LABELS, PICTURES, ImageOutput, Scene
 
 CAMERA_INFO = 'camera_info'
+OBJECTS = 'objects'
 DEBUG = ('debug/processing_time_ms', 'debug/pipeline_latency_ms', 'debug/cyclic_time_ms')
 
 
@@ -24,9 +26,12 @@ class Outputs:
     def __init__(self, node: LifecycleNode) -> None:
         """Advertise every topic."""
         self._node = node
-        types = {output.topic: Image for output in (*LABELS, *PICTURES)}
+        types = {output.topic: Image for output in IMAGES}
         types[CAMERA_INFO] = CameraInfo
         types.update(dict.fromkeys(DEBUG, Float64))
+        detections = detection_array_type()
+        if detections is not None:   # LabelInfoPublisher says so where it is
+            types[OBJECTS] = detections
         self._publishers: dict[str, LifecyclePublisher] = {}
         try:
             for topic, message_type in types.items():
@@ -46,7 +51,10 @@ class Outputs:
         self, scene: Scene, header: Header, camera_info: CameraInfo | None, watched: Set[str]
     ) -> None:
         """Publish what is watched of one frame under the frame's header; the data come first."""
-        self._publish_images(LABELS, scene, header, watched)
+        self._publish_images((*LABELS, *EXTRAS), scene, header, watched)
+        if OBJECTS in watched:
+            self._publishers[OBJECTS].publish(
+                detections_msg(scene.objects, scene.class_map.unknown_id, header))
         if camera_info is not None and CAMERA_INFO in watched:
             self._publishers[CAMERA_INFO].publish(camera_info)
         self._publish_images(PICTURES, scene, header, watched)

@@ -15,6 +15,8 @@ from typing import Any, Union
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.objects.open_set_object import ObjectGate
+from hybrid_perception.scene import Style
 
 Value = Union[bool, int, float, str, 'list[float]']
 
@@ -134,6 +136,16 @@ TABLE: tuple[Entry, ...] = (
           'Scores drawn with the first and the last colour in ~/anomaly_color: [vmin, vmax]',
           read_only=False, rule=is_color_range,
           words='two finite numbers [vmin, vmax] with vmin < vmax'),
+    Entry('overlay_objects', True,
+          'Whether ~/overlay shows the box and the id of each object', read_only=False),
+    Entry('objects.min_area', 0.0002,
+          'Least area of an object in ~/objects and ~/overlay, as a share of the image; 0.0002 '
+          'is 13x13 pixels at 1280x720', read_only=False, range=(0.0, 1.0)),
+    Entry('objects.max_count', 50, 'Most objects of one frame; the largest are kept',
+          read_only=False, range=(1, 1000)),
+    Entry('confidence_range', 5.0,
+          'Distance of the score from the threshold at which ~/confidence is full (255), on '
+          'either side; at the threshold it is 0', read_only=False, range=(0.001, 1000.0)),
     Entry('max_latency', 0.0,
           'Frames older than this when their turn comes are dropped; 0: off. '
           'Needs stamps of the same clock as the node', unit='s', range=(0.0, 3600.0)),
@@ -173,6 +185,10 @@ class NodeParameters:
     operating_point: str
     overlay_alpha: float
     anomaly_color_range: tuple[float, float]
+    overlay_objects: bool
+    objects_min_area: float
+    objects_max_count: int
+    confidence_range: float
     max_latency: float
     watchdog_timeout: float
     label_info_period: float
@@ -184,6 +200,16 @@ def type_parameters(values: Mapping[str, Any]) -> NodeParameters:
     typed = {entry.field: values[entry.name] for entry in TABLE}
     typed['anomaly_color_range'] = tuple(values['anomaly_color_range'])
     return NodeParameters(**typed)
+
+
+def frame_style(parameters: NodeParameters, threshold: float) -> Style:
+    """Return the settings of the outputs of one frame; `threshold` is the active one."""
+    vmin, vmax = parameters.anomaly_color_range
+    return Style(
+        threshold, parameters.overlay_alpha, vmin, vmax,
+        confidence_range=parameters.confidence_range,
+        objects=ObjectGate(parameters.objects_min_area, parameters.objects_max_count),
+        overlay_objects=parameters.overlay_objects)
 
 
 def markdown(entries: Sequence[Entry] = TABLE) -> str:

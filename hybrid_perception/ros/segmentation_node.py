@@ -21,7 +21,7 @@ from hybrid_perception.ros.label_info import LabelInfoPublisher
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
 from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.parameter_server import ParameterServer
-from hybrid_perception.ros.parameters import NodeParameters
+from hybrid_perception.ros.parameters import NodeParameters, frame_style
 from hybrid_perception.ros.qos import input_qos, overridable
 from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.ros.transitions import reported
@@ -207,8 +207,7 @@ class SegmentationNode(LifecycleNode):
         self._label_info.publish()
 
     def _style(self) -> Style:
-        vmin, vmax = self.parameters.anomaly_color_range
-        return Style(self._threshold, self.parameters.overlay_alpha, vmin, vmax)
+        return frame_style(self.parameters, self._threshold)
 
     def _report_failure(self, error: Exception) -> None:
         """Take note of an error of the inference thread; called in that thread."""

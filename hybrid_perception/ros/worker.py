@@ -15,6 +15,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.latest import LatestSlot
+from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.ros.camera_info import camera_info_for
 from hybrid_perception.ros.engine import Engine
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
@@ -71,6 +72,7 @@ class Worker:
         self._max_latency = max_latency
         self._style = style
         self._on_failure = on_failure
+        self._tracker = ObjectTracker()
         self._slot: LatestSlot[Image | CompressedImage] = LatestSlot()
         self._camera_info: CameraInfo | None = None
         self._last_stamp = 0.0
@@ -143,8 +145,10 @@ class Worker:
         self._note_size(rgb.shape[1], rgb.shape[0])
         segmenter = self._engine.segmenter
         segmentation = segmenter.segment(rgb)
+        stamp = seconds(message.header.stamp)
         scene = Scene(segmentation, segmenter.output_view(rgb),
-                      self._engine.manifest.class_map, self._style())
+                      self._engine.manifest.class_map, self._style(),
+                      track=lambda objects: self._tracker.update(objects, stamp))
         self._outputs.publish(
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
         processing, latency = time.monotonic() - start, self._age(message)

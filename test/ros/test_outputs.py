@@ -4,18 +4,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo
 
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import load_manifest
-from hybrid_perception.rendering import anomaly_color, color_label, overlay
+from hybrid_perception.open_set import confidence
+from hybrid_perception.rendering import anomaly_color, color_label, draw_objects, overlay
+from hybrid_perception.scene import Scene, Style
 from hybrid_perception.segmentation import Segmenter
 
-IMAGES = ('label', 'open_set_label', 'open_set_mask', 'anomaly_score', 'color_label', 'overlay',
-          'anomaly_color')
+IMAGES = ('label', 'open_set_label', 'open_set_mask', 'anomaly_score', 'confidence',
+          'color_label', 'overlay', 'anomaly_color')
 DEBUG = ('debug/processing_time_ms', 'debug/pipeline_latency_ms', 'debug/cyclic_time_ms')
+
+
+def number(objects):
+    return tuple(replace(item, id=place + 1) for place, item in enumerate(objects))
 
 
 @pytest.fixture(params=['source', 'network'])
@@ -27,13 +35,19 @@ def expected(request, tiny_model, picture):
     answer, classes = segmenter.segment(picture), manifest.class_map
     mask = answer.open_set_mask(50.0)
     assert 0 < np.count_nonzero(mask) < mask.size
+    view = segmenter.output_view(picture)
+    scene = Scene(answer, view, classes, Style(50.0, 0.5, -20.0, 0.0), track=number)
+    drawn = overlay(view, answer.label, mask, classes, 0.5)
+    draw_objects(drawn, scene.objects)
+    assert len(scene.objects) > 1
     return request.param, {
         'label': answer.label,
         'open_set_label': answer.open_set_label(50.0, 3),
         'open_set_mask': mask,
         'anomaly_score': answer.anomaly_score,
         'color_label': color_label(answer.label, classes),
-        'overlay': overlay(segmenter.output_view(picture), answer.label, mask, classes, 0.5),
+        'confidence': np.rint(255 * confidence(answer.anomaly_score, 50.0, 5.0)).astype(np.uint8),
+        'overlay': drawn,
         'anomaly_color': anomaly_color(answer.anomaly_score, vmin=-20.0, vmax=0.0),
     }
 
@@ -57,8 +71,8 @@ def test_the_encodings_are_those_that_viewers_and_costmaps_read(make_robot, pict
     encodings = {topic: robot.received[topic][0].encoding for topic in IMAGES}
     assert encodings == {
         'label': 'mono8', 'open_set_label': 'mono8', 'open_set_mask': 'mono8',
-        'anomaly_score': '32FC1', 'color_label': 'rgb8', 'overlay': 'rgb8',
-        'anomaly_color': 'rgb8'}
+        'anomaly_score': '32FC1', 'confidence': 'mono8', 'color_label': 'rgb8',
+        'overlay': 'rgb8', 'anomaly_color': 'rgb8'}
 
 
 def test_the_data_come_before_the_pictures(make_robot, picture, monkeypatch):
@@ -84,7 +98,7 @@ def test_nothing_is_computed_for_nobody(make_robot, picture, monkeypatch):
 def test_only_what_is_read_is_rendered_and_published(make_robot, picture, monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError('rendered for nobody')
-    for name in ('color_label', 'overlay', 'anomaly_color'):
+    for name in ('color_label', 'overlay', 'anomaly_color', 'confidence', 'find_objects'):
         monkeypatch.setattr(f'hybrid_perception.scene.{name}', fail)
     robot = make_robot().start('label')
     robot.send(robot.image(picture))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hybrid_perception.exceptions import ParameterError
-from hybrid_perception.open_set import hybrid_score, open_set_label, open_set_mask
+from hybrid_perception.open_set import confidence, hybrid_score, open_set_label, open_set_mask
 
 # The four pixels of the worked example: logits of three classes, log-odds outlier - inlier.
 LOGITS = np.array([[2, 0, 1, 0.5], [0, 1, 1, -0.5], [-1, 3, 1, 1.5]], np.float32)
@@ -81,3 +81,20 @@ def test_bad_arguments_are_named():
         open_set_label(np.zeros((2, 3), np.uint8), score, 0.0, 3)
     with pytest.raises(ParameterError, match='256'):
         open_set_label(np.zeros((2, 2), np.uint8), score, 0.0, 256)
+
+
+def test_confidence_is_the_distance_from_the_threshold_on_a_fixed_scale():
+    score = np.array([-20, -7, -4, -2, -1, 3, 4, np.nan, np.inf, -np.inf], np.float32)
+    share = confidence(score, -2.0, 5.0)
+    assert share.dtype == np.float32
+    np.testing.assert_allclose(share, [1, 1, 0.4, 0, 0.2, 1, 1, 0, 1, 1])
+    # It moves with the threshold, and depends on nothing else in the frame.
+    np.testing.assert_allclose(confidence(score[2:3], -4.0, 5.0), [0])
+    assert score[0] == -20
+
+
+@pytest.mark.parametrize(('threshold', 'full'), [
+    (np.nan, 1.0), (0.0, 0.0), (0.0, -1.0), (0.0, np.inf), (0.0, np.nan)])
+def test_confidence_refuses_what_has_no_meaning(threshold, full):
+    with pytest.raises(ParameterError, match='range of the confidence'):
+        confidence(np.zeros(2, np.float32), threshold, full)

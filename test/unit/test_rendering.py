@@ -9,7 +9,14 @@ import pytest
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.labels import ClassMap
-from hybrid_perception.rendering import IGNORED_COLOR, anomaly_color, color_label, overlay
+from hybrid_perception.objects.open_set_object import OpenSetObject
+from hybrid_perception.rendering import (
+    IGNORED_COLOR,
+    anomaly_color,
+    color_label,
+    draw_objects,
+    overlay,
+)
 
 CLASSES = ClassMap(('road', 'car'), ((10, 20, 30), (40, 50, 60)), 2, 'unknown', (250, 0, 250))
 
@@ -77,3 +84,27 @@ def test_bad_input_is_named():
         overlay(rgb, small, small, CLASSES)
     with pytest.raises(ParameterError, match='alpha'):
         overlay(rgb, np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), CLASSES, alpha=1.5)
+
+
+def test_boxes_are_drawn_around_objects_with_their_ids_above():
+    def thing(identity):
+        return OpenSetObject(30, 50, 20, 10, 200, (40, 55), 1.0, 1.0, 1.0, 0, 1.0, id=identity)
+
+    plain, numbered = (np.full((80, 100, 3), 128, np.uint8) for _ in range(2))
+    draw_objects(plain, [thing(0)])
+    white = np.argwhere((plain == 255).all(axis=2))
+    assert (white.min(axis=0).tolist(), white.max(axis=0).tolist()) == ([50, 30], [59, 49])
+    assert (plain[51, 31:48] == 0).all()   # black beside white, whatever lies below
+    assert (plain[54, 35:45] == 128).all()
+    draw_objects(numbered, [thing(12)])
+    changed = np.argwhere((numbered != plain).any(axis=2))
+    assert len(changed) > 20
+    assert changed[:, 0].max() < 50
+    draw_objects(plain, [])
+
+
+def test_an_id_at_the_upper_edge_stays_in_the_picture():
+    picture = np.full((80, 100, 3), 128, np.uint8)
+    draw_objects(picture, [OpenSetObject(
+        0, 0, 60, 60, 9, (0, 0), 1.0, 1.0, 1.0, 0, 1.0, id=3)])
+    assert (picture[4:20, 3:30] > 200).all(axis=2).sum() > 20
