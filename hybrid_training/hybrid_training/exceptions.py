@@ -11,6 +11,10 @@ class ConfigError(HybridTrainingError):
     """A configuration cannot be used."""
 
 
+class NetworkError(HybridTrainingError):
+    """A network cannot be built, or weights do not fit it."""
+
+
 class CheckpointError(HybridTrainingError):
     """A checkpoint cannot be written, read, or does not fit."""
 

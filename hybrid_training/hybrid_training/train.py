@@ -26,11 +26,11 @@ from hybrid_training.config import (
     stored_classes,
     with_classes,
 )
-from hybrid_training.data.class_list import ClassList
 from hybrid_training.exceptions import CheckpointError, DivergedError
 from hybrid_training.losses import HybridLoss, LossTerms
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.run_log import RunLog
+from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
 from hybrid_training.training_data import batches, training_samples
 from hybrid_training.validation import ValidationReport, validate
 
@@ -124,16 +124,19 @@ def start_or_resume(
 ) -> tuple[DenseHybridNet, torch.optim.Optimizer, int]:
     """Build network and optimiser, as they were left if `last` exists; also the steps done."""
     classes = class_list(config.classes, data_root)
-    model = DenseHybridNet(len(classes), pretrained=config.init is None)
+    model = fresh_network(
+        config.model, len(classes), data_root=data_root,
+        pretrained=config.init is None and not last.is_file())
     checkpoint = None
     if last.is_file():
         checkpoint = load_checkpoint(last)
         if stored_classes(checkpoint.config).names != classes.names:
             msg = f'{last}: trained on other classes than the configuration has; take another run'
             raise CheckpointError(msg)
+        require_architecture(last, checkpoint, config.model)
         model.load_state_dict(checkpoint.model)
     elif config.init is not None:
-        load_start(model, load_checkpoint(resolve(config.init, data_root)), classes)
+        load_start(model, resolve(config.init, data_root), config.model, classes)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(model, config.optimizer)
     if checkpoint is not None and checkpoint.optimizer is not None:
@@ -150,15 +153,6 @@ def moving_average(model: DenseHybridNet, decay: float, last: Path) -> AveragedM
         average.module.load_state_dict(load_checkpoint(last).weights)
         average.n_averaged.fill_(1)  # with 0 the next update would copy the model
     return average
-
-
-def load_start(model: DenseHybridNet, start: Checkpoint, classes: ClassList) -> None:
-    """Load the weights to start from; with other classes than theirs the class head is new."""
-    weights = start.weights
-    if stored_classes(start.config).names != classes.names:
-        head = {f'class_head.{k}': v for k, v in model.class_head.state_dict().items()}
-        weights = {**weights, **head}
-    model.load_state_dict(weights)
 
 
 def build_optimizer(model: DenseHybridNet, config: OptimizerConfig) -> torch.optim.Optimizer:

@@ -94,6 +94,7 @@ def toy_config() -> dict:
     inlier = {'lookup': '{data}/streets/labels.json', 'size': [64, 128]}
     return {
         'name': 'toy', 'steps': 4, 'batch_size': 2, 'threads': 1, 'checkpoint_every': 2,
+        'model': {'weights': 'random'},  # the ImageNet package may not be installed
         'inliers': [{'root': '{data}/streets/train', **inlier}],
         'negatives': {'root': '{data}/negatives', 'size': [8, 24]},
         'crop': {'size': [64, 64], 'scale': [1.0, 1.5]},
@@ -108,10 +109,11 @@ def toy_config() -> dict:
 @pytest.fixture(scope='session')
 def network():
     """Return a network of random weights whose heads say something."""
-    from hybrid_training.models.dense_hybrid import DenseHybridNet
+    from hybrid_training.config import ModelConfig
+    from hybrid_training.models.network import build_network
 
     torch.manual_seed(3)
-    model = DenseHybridNet(19, pretrained=False)
+    model = build_network(ModelConfig(), 19, pretrained=False)
     with torch.no_grad():
         model.class_head.weight.mul_(8)
         model.dataset_head.weight.mul_(8)

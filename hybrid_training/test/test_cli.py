@@ -55,12 +55,7 @@ def test_wrong_usage_is_exit_2(arguments):
 
 
 @pytest.mark.timeout(300)
-def test_train_then_export(toy_data, toy_config, tmp_path, monkeypatch, capsys):
-    from hybrid_training.models.dense_hybrid import DenseHybridNet
-
-    monkeypatch.setattr(
-        'hybrid_training.train.DenseHybridNet',
-        lambda k, *, pretrained: DenseHybridNet(k, pretrained=False))
+def test_train_then_export(toy_data, toy_config, tmp_path, capsys):
     torch.manual_seed(0)
     config = tmp_path / 'toy.yaml'
     config.write_text(yaml.safe_dump({**toy_config, 'steps': 2}))

@@ -16,7 +16,6 @@ import yaml
 
 from hybrid_training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hybrid_training.cli.main import main
-from hybrid_training.models.dense_hybrid import DenseHybridNet
 
 CLASSES = """
 classes:
@@ -25,13 +24,6 @@ classes:
   - {name: shelf, ids: [30, 31]}
 ignore: [0]
 """
-
-
-@pytest.fixture(autouse=True)
-def _random_encoder(monkeypatch):
-    monkeypatch.setattr(
-        'hybrid_training.train.DenseHybridNet',
-        lambda k, *, pretrained: DenseHybridNet(k, pretrained=False))
 
 
 @pytest.fixture
@@ -61,7 +53,7 @@ def config(tmp_path) -> Path:
     """Return the shipped configuration, made small."""
     shipped = files('hybrid_training') / 'configs' / 'own_images.yaml'
     values = yaml.safe_load(shipped.read_text(encoding='utf-8'))
-    values |= {'steps': 2, 'batch_size': 2, 'threads': 1}
+    values |= {'model': {'weights': 'random'}, 'steps': 2, 'batch_size': 2, 'threads': 1}
     values['crop']['size'] = [32, 64]
     values['negatives']['size'] = [8, 16]
     values['validation'] |= {'every': 2, 'size': [64, 96]}

@@ -10,19 +10,11 @@ import pytest
 import torch
 
 from hybrid_training.checkpoint import load_checkpoint
-from hybrid_training.config import OptimizerConfig, TrainingConfig
+from hybrid_training.config import ModelConfig, OptimizerConfig, TrainingConfig
 from hybrid_training.exceptions import DivergedError
 from hybrid_training.losses import HybridLoss
-from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.network import build_network
 from hybrid_training.train import build_optimizer, learning_rate, train, training_step
-
-
-@pytest.fixture(autouse=True)
-def _random_encoder(monkeypatch):
-    # The loop is under test, not the ImageNet weights, which may not be installed.
-    monkeypatch.setattr(
-        'hybrid_training.train.DenseHybridNet',
-        lambda k, *, pretrained: DenseHybridNet(k, pretrained=False))
 
 
 def rows(path) -> list[dict[str, str]]:
@@ -72,7 +64,7 @@ def test_resumed_run_equals_an_uninterrupted_one(toy_data, toy_config, tmp_path,
 def test_loss_falls_on_one_batch(toy_config):
     torch.manual_seed(0)
     config = TrainingConfig.model_validate(toy_config)
-    model = DenseHybridNet(19, pretrained=False)
+    model = build_network(ModelConfig(), 19, pretrained=False)
     optimizer = build_optimizer(model, OptimizerConfig(lr=3e-3))
     image = torch.randint(0, 255, (2, 3, 64, 64), dtype=torch.uint8)
     label = torch.zeros(2, 64, 64, dtype=torch.uint8)
@@ -86,7 +78,7 @@ def test_loss_falls_on_one_batch(toy_config):
 
 def test_nan_stops_with_the_weights_untouched(toy_config):
     config = TrainingConfig.model_validate(toy_config)
-    model = DenseHybridNet(19, pretrained=False)
+    model = build_network(ModelConfig(), 19, pretrained=False)
     with torch.no_grad():
         model.class_head.bias[0] = float('nan')
     before = model.dataset_head.weight.clone()

@@ -10,14 +10,14 @@ from pathlib import Path
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import load_manifest
 from hybrid_training.checkpoint import load_checkpoint
-from hybrid_training.config import stored_classes
+from hybrid_training.config import stored_classes, stored_model
 from hybrid_training.evaluation.predictors import (
     PARTS,
     ExportedPredictor,
     NetworkPredictor,
     Predictor,
 )
-from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.network import build_network
 
 
 def load_predictor(
@@ -39,7 +39,9 @@ def load_predictor(
     """
     if path.suffix == '.pt':
         checkpoint = load_checkpoint(path)
-        model = DenseHybridNet(len(stored_classes(checkpoint.config)), pretrained=False)
+        model = build_network(
+            stored_model(checkpoint.config), len(stored_classes(checkpoint.config)),
+            pretrained=False)
         model.load_state_dict(checkpoint.weights)
         return NetworkPredictor(model.eval(), size, scores=scores), {}
     manifest = load_manifest(path)

@@ -9,7 +9,7 @@ from typing import Any
 
 _TEMPLATE = """# {name}
 
-DenseHybrid (Grcić, Bevandić, Šegvić, ECCV 2022) on EfficientNet-Lite0 with a ladder decoder:
+DenseHybrid (Grcić, Bevandić, Šegvić, ECCV 2022) on {network}:
 {width}x{height} RGB in, class labels and hybrid anomaly score out, {precision}, {size:.1f} MB.
 Written by `hybrid-training export`; figures in percent.
 
@@ -70,7 +70,7 @@ def model_card(document: Mapping[str, Any], *, megabytes: float) -> str:
         anomaly_rows='\n'.join(anomaly_rows), parity_images=parity['images'],
         label_agreement=parity['label_agreement'], score_difference=parity['score_difference'],
         default=document['default_operating_point'], point_rows='\n'.join(point_rows),
-        config=provenance['config'], steps=provenance['steps'],
+        network=provenance['network'], config=provenance['config'], steps=provenance['steps'],
         init=f' from `{provenance["init"]}`' if provenance['init'] else '',
         commit=provenance['training_commit'], date=provenance['date'],
         data='; '.join(provenance['data']), licence=provenance['licence'],

@@ -17,7 +17,13 @@ import numpy as np
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import Manifest, load_manifest, write_manifest
 from hybrid_training.checkpoint import Checkpoint, load_checkpoint
-from hybrid_training.config import TrainingConfig, ValidationConfig, resolve, stored_classes
+from hybrid_training.config import (
+    TrainingConfig,
+    ValidationConfig,
+    resolve,
+    stored_classes,
+    stored_model,
+)
 from hybrid_training.data.class_list import ClassList
 from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.labeled_images import LabeledImages
@@ -30,7 +36,7 @@ from hybrid_training.export.operating_points import DEFAULT, operating_points
 from hybrid_training.export.parity import Parity, measure_parity, require_parity
 from hybrid_training.export.tail import TAILS
 from hybrid_training.export.tail_names import DEFAULT_TAIL
-from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.network import build_network
 from hybrid_training.training_data import open_inliers
 
 PARITY_IMAGES = 8
@@ -81,7 +87,8 @@ def export(request: ExportRequest) -> Manifest:
     checkpoint = load_checkpoint(request.checkpoint)
     config = TrainingConfig.model_validate(checkpoint.config)
     classes = stored_classes(checkpoint.config)
-    model = DenseHybridNet(len(classes), pretrained=False).eval()
+    model = build_network(
+        stored_model(checkpoint.config), len(classes), pretrained=False).eval()
     model.load_state_dict(checkpoint.weights)
     request.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=request.output, prefix='.export-') as folder:
@@ -165,7 +172,7 @@ def _provenance(
     negatives = [config.negatives.root.replace('{data}/', '')] if config.negatives else []
     return {
         'training_commit': _commit(), 'config': config.name, 'steps': checkpoint.step,
-        'init': config.init,
+        'network': str(config.model), 'init': config.init,
         'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         'data': list(request.data_note) or data + negatives, 'licence': LICENCE,
         'tail': request.tail,

@@ -1,3 +1,3 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Networks: encoder, ladder decoder and the two dense heads."""
+"""Networks: encoders, decoders and the two dense heads."""

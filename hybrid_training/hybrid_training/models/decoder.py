@@ -11,9 +11,12 @@ from torch import nn
 from torch.nn import functional
 
 
-def _conv_block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
+def conv_block(
+        channels_in: int, channels_out: int, kernel: int, *, dilation: int = 1) -> nn.Sequential:
+    """Return convolution, BatchNorm and ReLU; the map keeps its size."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False),
+        nn.Conv2d(channels_in, channels_out, kernel, padding=dilation * (kernel // 2),
+                  dilation=dilation, bias=False),
         nn.BatchNorm2d(channels_out),
         nn.ReLU(inplace=True))
 
@@ -25,10 +28,10 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.reduce = _conv_block(channels_in, channels_out, 1)
+        self.reduce = conv_block(channels_in, channels_out, 1)
         self.levels = nn.ModuleList(
-            _conv_block(channels_out, channels_out // 4, 1) for _ in self.rows)
-        self.fuse = _conv_block(
+            conv_block(channels_out, channels_out // 4, 1) for _ in self.rows)
+        self.fuse = conv_block(
             channels_out + len(self.rows) * (channels_out // 4), channels_out, 1)
 
     def forward(self, feature: torch.Tensor) -> torch.Tensor:
@@ -51,17 +54,22 @@ class LadderDecoder(nn.Module):
     Args:
         channels_in: channels of the encoder's maps, finest first.
         channels: channels of every decoder map.
+        pyramid_pooling: mix context into the coarsest map; else a 1x1 convolution takes its place.
     """
 
-    def __init__(self, channels_in: Sequence[int], channels: int = 128) -> None:
+    def __init__(
+            self, channels_in: Sequence[int], channels: int = 128, *,
+            pyramid_pooling: bool = True) -> None:
         super().__init__()
         self.channels = channels
-        self.pooling = PyramidPooling(channels_in[-1], channels)
+        self.pooling: nn.Module = (
+            PyramidPooling(channels_in[-1], channels) if pyramid_pooling
+            else conv_block(channels_in[-1], channels, 1))
         skips = list(reversed(channels_in[:-1]))
         self.laterals = nn.ModuleList(
             nn.Sequential(nn.Conv2d(c, channels, 1, bias=False), nn.BatchNorm2d(channels))
             for c in skips)
-        self.blends = nn.ModuleList(_conv_block(channels, channels, 3) for _ in skips)
+        self.blends = nn.ModuleList(conv_block(channels, channels, 3) for _ in skips)
 
     def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
         """Map encoder features, finest first, to one map (N, channels, H/4, W/4)."""

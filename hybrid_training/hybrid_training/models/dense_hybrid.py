@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from hybrid_training.models.decoder import LadderDecoder
-from hybrid_training.models.encoder import Lite0Encoder
+from hybrid_training.models.deeplab import DeepLabV3PlusDecoder
+from hybrid_training.models.encoder import TimmEncoder
 
 
 class HybridLogits(NamedTuple):
@@ -26,22 +27,23 @@ class HybridLogits(NamedTuple):
 
 
 class DenseHybridNet(nn.Module):
-    """EfficientNet-Lite0 encoder, ladder decoder, class head and dataset-posterior head.
+    """Encoder, decoder, class head and dataset-posterior head; `network.build_network` makes one.
 
     Args:
+        encoder: from pictures to maps at four strides.
+        decoder: from those to one map at stride 4, which both heads read.
         num_classes: K, the number of known classes.
-        channels: channels of the decoder map that both heads read.
-        pretrained: start the encoder from ImageNet weights.
     """
 
     def __init__(
-            self, num_classes: int = 19, *, channels: int = 128, pretrained: bool = True) -> None:
+            self, encoder: TimmEncoder, decoder: LadderDecoder | DeepLabV3PlusDecoder,
+            num_classes: int) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.encoder = Lite0Encoder(pretrained=pretrained)
-        self.decoder = LadderDecoder(self.encoder.channels, channels)
-        self.class_head = nn.Conv2d(channels, num_classes, 1)
-        self.dataset_head = nn.Conv2d(channels, 1, 1)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.class_head = nn.Conv2d(decoder.channels, num_classes, 1)
+        self.dataset_head = nn.Conv2d(decoder.channels, 1, 1)
 
     def forward(self, image: torch.Tensor) -> HybridLogits:
         """Score RGB images (N, 3, H, W), float32 in 0..255, H and W multiples of 32."""

