@@ -32,6 +32,9 @@ QUIET = 5.0
 TIME_JUMP = 1.0
 """Seconds by which stamps go back when a bag starts anew; less is mere reordering."""
 
+SETTLE = 1.0
+"""Seconds after that in which no frame is called late: /clock follows on a topic of its own."""
+
 
 class Worker:
     """One activation's inference thread.
@@ -76,6 +79,8 @@ class Worker:
         self._slot: LatestSlot[Image | CompressedImage] = LatestSlot()
         self._camera_info: CameraInfo | None = None
         self._last_stamp = 0.0
+        self._jumps = 0
+        self._unsettled_until = 0.0
         self._size: tuple[int, int] | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
@@ -89,6 +94,7 @@ class Worker:
                 f'stamps of {self._topic} jumped back by {self._last_stamp - stamp:.1f} s: '
                 'statistics start anew')
             self.forget()
+            self._unsettled_until = time.monotonic() + SETTLE
         self._last_stamp = stamp
         self._statistics.receive()
         if self._slot.put(message) is not None:
@@ -100,8 +106,9 @@ class Worker:
 
     def forget(self) -> None:
         """Drop the frame that waits and forget the rates, because time jumped."""
+        self._jumps += 1
         self._slot.clear()
-        self._last_stamp = 0.0
+        self._last_stamp = self._unsettled_until = 0.0
         self._statistics.forget_rates()
 
     def end(self, timeout: float) -> bool:
@@ -129,7 +136,7 @@ class Worker:
                 return
 
     def _handle(self, message: Image | CompressedImage) -> None:
-        start = time.monotonic()
+        start, jumps = time.monotonic(), self._jumps
         age = self._age(message)
         if age is not None and 0.0 < self._max_latency < age:
             self._statistics.count('late')
@@ -151,7 +158,9 @@ class Worker:
                       track=lambda objects: self._tracker.update(objects, stamp))
         self._outputs.publish(
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
-        processing, latency = time.monotonic() - start, self._age(message)
+        processing = time.monotonic() - start
+        # What the clock says after a jump has nothing to do with a stamp from before.
+        latency = self._age(message) if jumps == self._jumps else None
         cycle = self._statistics.complete(processing=processing, latency=latency)
         self._outputs.publish_timing(
             watched, processing=processing, latency=latency, cycle=cycle)
@@ -174,9 +183,9 @@ class Worker:
             region=self._engine.shown_region(image), output=scene.segmentation.label.shape)
 
     def _age(self, message: Image | CompressedImage) -> float | None:
-        """Return the seconds since the stamp of a frame; None where the driver set no stamp."""
+        """Return the seconds since the stamp of a frame; None where that cannot be known."""
         stamp = seconds(message.header.stamp)
-        if stamp == 0.0:
+        if stamp == 0.0 or time.monotonic() < self._unsettled_until:
             return None
         return 1e-9 * float(self._node.get_clock().now().nanoseconds) - stamp
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from builtin_interfaces.msg import Time as TimeMsg
@@ -232,3 +233,54 @@ def test_a_bag_that_starts_anew_resets_the_statistics(make_robot, picture):
     assert robot.counts.processed == 4
     robot.spin(0.2)
     assert len([line for line in robot.log if 'jumped back' in line]) == 1
+
+
+def test_a_bag_that_starts_anew_before_the_clock_does_is_not_late(make_robot, picture):
+    robot = make_robot(use_sim_time=True, max_latency=0.5).start('label')
+    clock = robot.probe.create_publisher(Clock, '/clock', 10)
+    robot.spin_until(lambda: clock.get_subscription_count() > 0)
+
+    def show(second: int) -> None:
+        clock.publish(Clock(clock=TimeMsg(sec=second)))
+        robot.spin_until(lambda: robot.node.get_clock().now().nanoseconds == second * 10**9)
+
+    def frame(second: int) -> Image:
+        message = robot.image(picture)
+        message.header.stamp.sec = second
+        return message
+
+    show(100)
+    robot.send(frame(100))
+    robot.send(frame(50))   # the clock still says 100
+    show(50)
+    robot.send(frame(50))
+    assert (robot.counts.processed, robot.counts.late) == (3, 0)
+    assert robot.node._statistics.median_latency == 0.0
+    robot.send(frame(49))   # from here on lateness counts again
+    assert (robot.counts.processed, robot.counts.late) == (3, 1)
+
+
+def test_a_frame_during_which_time_jumps_back_leaves_no_latency(make_robot, picture, monkeypatch):
+    robot = make_robot(use_sim_time=True).start('label')
+    clock = robot.probe.create_publisher(Clock, '/clock', 10)
+    robot.spin_until(lambda: clock.get_subscription_count() > 0)
+    clock.publish(Clock(clock=TimeMsg(sec=100)))
+    robot.spin_until(lambda: robot.node.get_clock().now().nanoseconds == 10**11)
+    segmenter, begun, go_on = robot.node._engine.segmenter, threading.Event(), threading.Event()
+    segment = segmenter.segment
+
+    def slow(rgb: np.ndarray) -> object:
+        begun.set()
+        assert go_on.wait(20)
+        return segment(rgb)
+
+    monkeypatch.setattr(segmenter, 'segment', slow)
+    message = robot.image(picture)
+    message.header.stamp.sec = 99
+    robot.camera.publish(message)
+    robot.spin_until(begun.is_set)
+    clock.publish(Clock(clock=TimeMsg(sec=10)))
+    robot.spin_until(lambda: robot.node.get_clock().now().nanoseconds == 10**10)
+    go_on.set()
+    robot.spin_until(lambda: robot.counts.processed == 1)
+    assert robot.node._statistics.median_latency is None
