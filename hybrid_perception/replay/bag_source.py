@@ -59,11 +59,11 @@ class BagSource:
             ParameterError: The bag is damaged.
         """
         with BagReader(self._path) as reader:
-            for index, record in enumerate(_settled(reader.records(tuple(self.topics)))):
+            for index, record in enumerate(settled(reader.records(tuple(self.topics)))):
                 yield _frame(index, record)
 
 
-def _settled(records: Iterator[Record]) -> Iterator[Record]:
+def settled(records: Iterator[Record]) -> Iterator[Record]:
     """Make the order of records of one time the same for every storage format."""
     together: list[Record] = []
     for record in records:

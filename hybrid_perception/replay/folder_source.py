@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import json
 from pathlib import Path
 import re
 
@@ -19,6 +20,7 @@ from hybrid_perception.replay.frame import (
 
 PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png')
 TOPIC = '/image/compressed'
+DEFAULT_RATE = 10.0
 
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
@@ -34,6 +36,24 @@ def pictures_of(folder: Path) -> list[Path]:
                   key=natural_key)
 
 
+def clip_of(folder: Path) -> tuple[float, Path]:
+    """Find the rate, Hz, and the pictures of a folder: its own, or those of the clip that it is.
+
+    Raises:
+        ParameterError: Its clip.json cannot be used.
+    """
+    note = folder / 'clip.json'
+    if not note.is_file():
+        return DEFAULT_RATE, folder
+    try:
+        rate = float(json.loads(note.read_text(encoding='utf-8'))['fps'])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ParameterError(f'{note} names no rate (fps): {error!r}') from error
+    if not rate > 0:
+        raise ParameterError(f'{note}: fps is {rate}; it must be above 0')
+    return rate, folder / 'images'
+
+
 class FolderSource:
     """JPEG and PNG files in natural order, stamped by their number and a rate."""
 
@@ -43,7 +63,7 @@ class FolderSource:
         Raises:
             ParameterError: There is none.
         """
-        self._files = pictures_of(path)
+        self._files = pictures_of(path) if path.is_dir() else []
         if not self._files:
             raise ParameterError(
                 f'{path} holds neither a bag nor pictures ({", ".join(PICTURE_SUFFIXES)})')

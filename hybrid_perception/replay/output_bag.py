@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_perception.replay.frame import (
-    COMPRESSED_TYPE,
-    RAW_TYPE,
-    CompressedPicture,
-    Frame,
-    RawPicture,
-)
+from hybrid_perception.replay.frame import RAW_TYPE, Frame
+from hybrid_perception.replay.message import Message, header_of, input_message
 from hybrid_perception.replay.typestore import load_typestore
 from hybrid_perception.scene import ImageOutput, Scene
 
@@ -26,8 +21,6 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
 
 NODE_NAME = 'perception'
-Message = tuple[str, int, bytes]
-"""Topic, recording time in nanoseconds, serialised message."""
 
 
 def output_prefixes(topics: Sequence[str]) -> dict[str, str]:
@@ -79,17 +72,13 @@ class MessageWriter:
 
     def messages(self, frame: Frame, scene: Scene) -> list[Message]:
         """Serialise a frame's messages; each carries the header of the frame."""
-        header = self._header(frame)
+        header = header_of(frame)
         prefix = self._prefixes[frame.topic]
-        messages = [self._input(frame, header)] if self._inputs else []
+        messages = [input_message(frame)] if self._inputs else []
         for output in self._outputs:
             image = self._image(output.render(scene), header, output.encoding)
             messages.append((f'{prefix}/{output.topic}', frame.log_time, image))
         return messages
-
-    def _header(self, frame: Frame) -> Any:
-        time = self._types['builtin_interfaces/msg/Time'](frame.stamp.sec, frame.stamp.nanosec)
-        return self._types['std_msgs/msg/Header'](time, frame.frame_id)
 
     def _image(self, array: NDArray[Any], header: Any, encoding: str) -> bytes:
         height, width = array.shape[:2]
@@ -97,20 +86,6 @@ class MessageWriter:
         message = self._types[RAW_TYPE](
             header, height, width, encoding, 0, array.nbytes // height, content)
         return bytes(self._store.serialize_cdr(message, RAW_TYPE))
-
-    def _input(self, frame: Frame, header: Any) -> Message:
-        picture = frame.picture
-        # A scene exists, so the picture was decoded.
-        assert isinstance(picture, RawPicture | CompressedPicture)
-        content = np.frombuffer(picture.data, np.uint8)
-        if isinstance(picture, CompressedPicture):
-            type_, message = COMPRESSED_TYPE, self._types[COMPRESSED_TYPE](
-                header, picture.format, content)
-        else:
-            type_, message = RAW_TYPE, self._types[RAW_TYPE](
-                header, picture.height, picture.width, picture.encoding,
-                int(picture.is_bigendian), picture.step, content)
-        return frame.topic, frame.log_time, bytes(self._store.serialize_cdr(message, type_))
 
 
 class OutputBag:

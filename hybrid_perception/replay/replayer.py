@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.labels import ClassMap
 from hybrid_perception.replay.frame import Frame
-from hybrid_perception.replay.output_bag import Message, MessageWriter, OutputBag
+from hybrid_perception.replay.message import Message
+from hybrid_perception.replay.output_bag import MessageWriter, OutputBag
 from hybrid_perception.replay.overlap import overlap
 from hybrid_perception.replay.source import Source
 from hybrid_perception.replay.work_folder import WorkFolder

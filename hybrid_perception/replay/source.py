@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.replay.bag_source import BagSource, holds_bag
-from hybrid_perception.replay.folder_source import PICTURE_SUFFIXES, FolderSource
+from hybrid_perception.replay.folder_source import PICTURE_SUFFIXES, FolderSource, clip_of
 from hybrid_perception.replay.frame import Frame
 from hybrid_perception.replay.video_source import VideoSource
 
@@ -40,16 +40,22 @@ class Source(Protocol):
         ...
 
 
+def is_bag(path: Path) -> bool:
+    """Say whether a path looks like a bag of ROS 1 or 2."""
+    return path.suffix in BAG_SUFFIXES or (path.is_dir() and holds_bag(path))
+
+
 def open_source(
     path: Path, *, topics: Sequence[str] = (), fps: float | None = None
 ) -> Source:
     """Open a bag, a video file or a folder of pictures.
 
     Args:
-        path: rosbag2 (its folder, or one .mcap or .db3 file), ROS 1 .bag, video, or folder.
+        path: rosbag2 (its folder, or one .mcap or .db3 file), ROS 1 .bag, video, folder of
+            pictures, or clip (a folder with clip.json and images/).
         topics: camera topics of a bag; may be left out where it has only one.
-        fps: frames per second of a folder (10 if absent), or of a video whose own stamps are
-            not wanted.
+        fps: frames per second of a folder (if absent 10, or the clip's own), or of a video whose
+            own stamps are not wanted.
 
     Raises:
         ParameterError: Nothing can be read from there, or an argument does not fit.
@@ -59,14 +65,15 @@ def open_source(
             f'{path} does not exist; give a bag, a video file or a folder of pictures')
     if fps is not None and not fps > 0:
         raise ParameterError(f'the rate is {fps} frames per second; it must be above 0')
-    if path.suffix in BAG_SUFFIXES or (path.is_dir() and holds_bag(path)):
+    if is_bag(path):
         if fps is not None:
             raise ParameterError(f'{path} is a bag and has stamps of its own; leave the rate out')
         return BagSource(path, topics)
     if topics:
         raise ParameterError(f'{path} is not a bag and has no topics; leave them out')
     if path.is_dir():
-        return FolderSource(path, fps=fps or 10.0)
+        rate, pictures = clip_of(path)
+        return FolderSource(pictures, fps=fps or rate)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise ParameterError(
             f'{path} is a single picture; give its folder, or use hybrid-perception inspect')

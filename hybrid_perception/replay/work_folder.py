@@ -13,7 +13,7 @@ from typing import Any
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.replay.bag_reader import BagReader
-from hybrid_perception.replay.output_bag import Message
+from hybrid_perception.replay.message import Message
 from hybrid_perception.replay.truncated_mcap import complete_size, is_truncated, mend
 
 _SETTINGS, _SKIPPED = 'settings.json', 'skipped.jsonl'
