@@ -164,7 +164,8 @@ class TrainingConfig(_Section):
     seed: int = 1
     classes: str | ClassList = Field(
         'cityscapes', description='a list by name, the path of a classes YAML, or its content')
-    init: str | None = Field(None, description='checkpoint to start from; None = ImageNet')
+    init: str | None = Field(
+        None, description='checkpoint or exported ONNX file to start from; None = ImageNet')
     model: ModelConfig = ModelConfig()
     steps: int = Field(gt=0, description='length of the learning-rate schedule')
     stop: int | None = Field(None, gt=0, description='end earlier than the schedule')

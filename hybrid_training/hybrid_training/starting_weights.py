@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
+from hybrid_perception.manifest import load_manifest
 from hybrid_training.checkpoint import Checkpoint, load_checkpoint
 from hybrid_training.config import ModelConfig, resolve, stored_classes, stored_model
 from hybrid_training.data.class_list import ClassList
 from hybrid_training.exceptions import CheckpointError
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.models.network import build_network
+from hybrid_training.onnx_weights import read_initializers, restore
 
 
 def fresh_network(
@@ -30,12 +35,25 @@ def fresh_network(
 
 
 def load_start(
-        model: DenseHybridNet, path: Path, config: ModelConfig, classes: ClassList) -> None:
+        model: DenseHybridNet, path: Path, config: ModelConfig, classes: ClassList, *,
+        crops: Callable[[], torch.Tensor]) -> None:
     """Load the weights to start from; with other classes than theirs the class head is new.
+
+    Args:
+        model: gets the weights.
+        path: a checkpoint, or the ONNX file of an exported model with its manifest beside it.
+        config: of the network.
+        classes: that the run has.
+        crops: makes some training crops (N, 3, H, W) uint8; an exported model needs them.
 
     Raises:
         CheckpointError: not a whole checkpoint, or of another network.
+        ModelError: an ONNX file without a manifest that fits it.
     """
+    if path.suffix == '.onnx':
+        same = load_manifest(path).class_map.names == classes.names
+        restore(model, read_initializers(path), source=str(path), crops=crops(), class_head=same)
+        return
     start = load_checkpoint(path)
     require_architecture(path, start, config)
     weights = start.weights

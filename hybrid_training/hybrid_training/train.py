@@ -31,7 +31,7 @@ from hybrid_training.losses import HybridLoss, LossTerms
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.run_log import RunLog
 from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
-from hybrid_training.training_data import batches, training_samples
+from hybrid_training.training_data import batches, first_crops, training_samples
 from hybrid_training.validation import ValidationReport, validate
 
 LOG_EVERY = 10
@@ -136,7 +136,8 @@ def start_or_resume(
         require_architecture(last, checkpoint, config.model)
         model.load_state_dict(checkpoint.model)
     elif config.init is not None:
-        load_start(model, resolve(config.init, data_root), config.model, classes)
+        load_start(model, resolve(config.init, data_root), config.model, classes,
+                   crops=lambda: first_crops(config, data_root))
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(model, config.optimizer)
     if checkpoint is not None and checkpoint.optimizer is not None:

@@ -122,6 +122,12 @@ def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples
         length=config.end * config.batch_size)
 
 
+def first_crops(config: TrainingConfig, data_root: Path, count: int = 16) -> torch.Tensor:
+    """Return the first training crops of a run, (count, 3, H, W) uint8."""
+    samples = training_samples(config, data_root)
+    return torch.stack([samples[i][0] for i in range(min(count, len(samples)))])
+
+
 def batches(
         samples: TrainingSamples, *, batch_size: int, start: int, workers: int = 1,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
