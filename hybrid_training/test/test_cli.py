@@ -38,6 +38,8 @@ def test_evaluate_writes_figures(checkpoint, toy_data, tmp_path, capsys):
     (['evaluate', 'none.pt', '--anomaly', 'x'], 'none.pt: no such checkpoint'),
     (['evaluate', 'none.pt'], 'nothing to measure'),
     (['export', '--checkpoint', 'none.pt', '--output', 'x'], 'none.pt: no such checkpoint'),
+    (['quantize', 'x', '--config', 'none.yaml'], 'none.yaml: cannot read'),
+    (['quantize', 'x', '--config', 'y', '--precision', 'fp32'], 'nothing to do'),
 ])
 def test_failure_is_one_line_and_exit_1(arguments, words, capsys):
     assert main(arguments) == 1
@@ -47,7 +49,8 @@ def test_failure_is_one_line_and_exit_1(arguments, words, capsys):
 
 
 @pytest.mark.parametrize('arguments', [
-    [], ['fly'], ['train'], ['evaluate', 'x', '--size', '12'], ['export', '--size', '0x3']])
+    [], ['fly'], ['train'], ['evaluate', 'x', '--size', '12'], ['export', '--size', '0x3'],
+    ['quantize', 'x', '--config', 'y', '--precision', 'fp8']])
 def test_wrong_usage_is_exit_2(arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)

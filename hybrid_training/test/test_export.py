@@ -41,20 +41,31 @@ def exported(network, tmp_path_factory, toy_data):
     parsed = TrainingConfig.model_validate(config)
     save_checkpoint(folder / 'toy.pt', Checkpoint(1, network.state_dict(), None, config))
     export(ExportRequest(folder / 'toy.pt', folder / 'models', 'toy', SIZE,
-                         parsed.validation, toy_data))
+                         parsed.validation, toy_data, precisions=('fp16',)))
     return folder / 'models'
 
 
 def test_folder_holds_model_manifest_and_card_only(exported):
-    assert sorted(p.name for p in exported.iterdir()) == ['toy.json', 'toy.md', 'toy.onnx']
+    assert sorted(p.name for p in exported.iterdir()) == [
+        'toy.fp16.json', 'toy.fp16.md', 'toy.fp16.onnx', 'toy.json', 'toy.md', 'toy.onnx']
     card = (exported / 'toy.md').read_text()
     assert 'research use' in card
     assert 'make train CONFIG=' in card
     assert '{' not in card.replace('{data}', '')
 
 
-def test_graph_keeps_the_parsers_rules(exported):
-    graph = onnx.load(exported / 'toy.onnx')
+def test_the_variant_agrees_and_is_in_the_card(exported):
+    variant = load_manifest(exported, precision='fp16')
+    loss = variant.metrics['against_fp32']
+    assert abs(loss['miou']) < 0.02
+    assert abs(loss['anomaly']['anomalies']['ap']) < 0.02
+    assert variant.metrics['parity']['label_agreement'] > 0.98
+    assert '| fp16 | ' in (exported / 'toy.md').read_text()
+
+
+@pytest.mark.parametrize('name', ['toy.onnx', 'toy.fp16.onnx'])
+def test_graph_keeps_the_parsers_rules(exported, name):
+    graph = onnx.load(exported / name)
     assert graph.opset_import[0].version == 18
     nodes = graph.graph.node
     assert [n.op_type for n in nodes if 'image' in n.input] == ['Cast']

@@ -50,7 +50,9 @@ class _Graph:
             strides=[stride, stride], pads=[size // 2] * 4)
 
 
-def precision_graph(height: int, width: int, precision: str) -> onnx.ModelProto:
+def precision_graph(
+    height: int, width: int, precision: str, classes: int = CLASSES
+) -> onnx.ModelProto:
     """Build a graph: two convolutions, class and dataset head, hybrid score in fp32."""
     graph = _Graph(precision)
     pixels = graph.add('Cast', 'image', to=TensorProto.FLOAT)
@@ -60,7 +62,7 @@ def precision_graph(height: int, width: int, precision: str) -> onnx.ModelProto:
         planes = graph.add('Cast', planes, to=TensorProto.FLOAT16)
     trunk = graph.add('Relu', graph.conv(planes, (3, 16), 3, 2))
     trunk = graph.add('Relu', graph.conv(trunk, (16, 16), 3, 2))
-    logits, dataset = graph.conv(trunk, (16, CLASSES), 1, 1), graph.conv(trunk, (16, 1), 1, 1)
+    logits, dataset = graph.conv(trunk, (16, classes), 1, 1), graph.conv(trunk, (16, 1), 1, 1)
     if precision == 'fp16':
         logits = graph.add('Cast', logits, to=TensorProto.FLOAT)
         dataset = graph.add('Cast', dataset, to=TensorProto.FLOAT)

@@ -8,6 +8,8 @@ import argparse
 import os
 from pathlib import Path
 
+from hybrid_perception.manifest import PRECISIONS
+
 
 def size_argument(text: str) -> tuple[int, int]:
     """Parse WIDTHxHEIGHT into (height, width).
@@ -20,6 +22,19 @@ def size_argument(text: str) -> tuple[int, int]:
         msg = f'{text!r} is not a size; want WIDTHxHEIGHT, for example 1024x512'
         raise argparse.ArgumentTypeError(msg)
     return int(height), int(width)
+
+
+def precisions_argument(text: str) -> tuple[str, ...]:
+    """Parse `fp32,fp16,int8` into those that are derived from the fp32 graph.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    names = [name.strip() for name in text.split(',')]
+    if not set(names) <= set(PRECISIONS):
+        msg = f'{text!r}: want some of {", ".join(PRECISIONS)}, with commas'
+        raise argparse.ArgumentTypeError(msg)
+    return tuple(name for name in PRECISIONS[1:] if name in names)
 
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hybrid_training.cli.arguments import size_argument
+from hybrid_training.cli.arguments import precisions_argument, size_argument
+from hybrid_training.cli.quantize import print_losses
 from hybrid_training.config import load_config
 from hybrid_training.export.tail_names import DEFAULT_TAIL, TAIL_NAMES
 
@@ -19,7 +20,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         'export', help='turn a checkpoint into ONNX, manifest and card',
         description='Export a checkpoint; measure the graph and choose its thresholds on the '
                     'validation sets of its configuration.',
-        epilog='Example: hybrid-training export --checkpoint runs/my/best.pt --output models')
+        epilog='Example: hybrid-training export --checkpoint runs/my/best.pt --output models '
+               '--precision fp32,fp16,int8')
     parser.add_argument('--checkpoint', type=Path, required=True, metavar='PT')
     parser.add_argument('--output', type=Path, required=True, metavar='DIR')
     parser.add_argument('--name', help="stem of the files (default: the configuration's name)")
@@ -28,6 +30,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                              'the configuration)')
     parser.add_argument('--config', type=Path, metavar='YAML',
                         help='take the validation sets from here, not from the checkpoint')
+    parser.add_argument('--precision', type=precisions_argument, default=(), metavar='LIST',
+                        help='fp32, which is always written, and of fp16 and int8 those that '
+                             'are to be written beside it, with commas; int8 is calibrated on '
+                             'training pictures')
     parser.add_argument('--data-note', action='append', default=[], metavar='TEXT',
                         help='the training data in words, for the card; may repeat')
     parser.add_argument('--tail', choices=TAIL_NAMES, default=DEFAULT_TAIL,
@@ -54,5 +60,6 @@ def run(arguments: argparse.Namespace) -> None:
     manifest = export(ExportRequest(
         arguments.checkpoint, arguments.output, arguments.name or config.name,
         arguments.size or config.validation.size, config.validation, arguments.data,
-        tuple(arguments.data_note), arguments.tail))
+        tuple(arguments.data_note), arguments.tail, arguments.precision))
+    print_losses(manifest)
     print(f'done: {manifest.path}; next: hybrid-perception inspect {manifest.path}')

@@ -109,7 +109,7 @@ def closed_miou(
     for index in image_indices(pairs, limit):
         target = labels_at(pairs, index)
         target[target >= num_classes] = VOID
-        label = _resize_label(predictor(pairs.image(index)).label, target.shape)
+        label = resize_label(predictor(pairs.image(index)).label, target.shape)
         confusion.update(target, label)
     return confusion.miou(), confusion.iou()
 
@@ -125,7 +125,7 @@ def open_mious(
     for index in image_indices(pairs, None):
         target = labels_at(pairs, index)
         prediction = predictor(pairs.image(index))
-        label = _resize_label(prediction.label, target.shape)
+        label = resize_label(prediction.label, target.shape)
         score = resize_score(prediction.scores['hybrid'], target.shape)
         for name, threshold in thresholds.items():
             confusions[name].update(
@@ -141,7 +141,8 @@ def image_indices(pairs: LabeledImages, limit: int | None) -> Iterator[int]:
     yield from tqdm(indices.tolist(), desc=pairs.root.name, leave=False, disable=None)
 
 
-def _resize_label(label: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
+def resize_label(label: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Resize a label map by its nearest pixels, where it has not that size already."""
     if label.shape == size:
         return label
     return cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)

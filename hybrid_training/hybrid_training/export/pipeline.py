@@ -12,34 +12,27 @@ import subprocess
 import tempfile
 from typing import Any
 
-import numpy as np
-
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import Manifest, load_manifest, write_manifest
 from hybrid_training.checkpoint import Checkpoint, load_checkpoint
 from hybrid_training.config import (
     TrainingConfig,
     ValidationConfig,
-    resolve,
     stored_classes,
     stored_model,
 )
 from hybrid_training.data.class_list import ClassList
-from hybrid_training.data.folder_pairs import FolderPairs
-from hybrid_training.data.labeled_images import LabeledImages
-from hybrid_training.evaluation.measures import PooledScores, closed_miou, pool_scores
 from hybrid_training.evaluation.predictors import ExportedPredictor, NetworkPredictor
-from hybrid_training.exceptions import ExportError
-from hybrid_training.export.model_card import model_card
+from hybrid_training.export.calibration_pictures import open_calibration
+from hybrid_training.export.measured import measure, open_sets
+from hybrid_training.export.model_card import write_card
 from hybrid_training.export.onnx_file import write_onnx
-from hybrid_training.export.operating_points import DEFAULT, operating_points
-from hybrid_training.export.parity import Parity, measure_parity, require_parity
+from hybrid_training.export.parity import measure_parity, require_parity
 from hybrid_training.export.tail import TAILS
 from hybrid_training.export.tail_names import DEFAULT_TAIL
+from hybrid_training.export.variants import PARITY_IMAGES, add_variants, move_model
 from hybrid_training.models.network import build_network
-from hybrid_training.training_data import open_inliers
 
-PARITY_IMAGES = 8
 UNKNOWN_COLOR = (255, 255, 255)
 LICENCE = (
     'research use: the weights follow the terms of the data they were trained on; check those '
@@ -59,6 +52,7 @@ class ExportRequest:
         data_root: folder that `{data}` stands for.
         data_note: the training data in words, for the card.
         tail: how the graph upsamples and sums, a name in `tail.TAILS`.
+        precisions: of `variants.DERIVED`, written beside the fp32 graph.
     """
 
     checkpoint: Path
@@ -69,78 +63,48 @@ class ExportRequest:
     data_root: Path
     data_note: tuple[str, ...] = ()
     tail: str = DEFAULT_TAIL
+    precisions: tuple[str, ...] = ()
 
 
 def export(request: ExportRequest) -> Manifest:
-    """Write `<name>.onnx`, `<name>.json` and `<name>.md` into the output folder.
+    """Write `<name>.onnx`, `<name>.json` and `<name>.md` into the output folder, and variants.
 
     Nothing is written there unless parity holds and every measure was taken.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
-        ExportError: no inlier validation set, or the graph does not agree with the network.
+        ExportError: no inlier validation set, the graph does not agree with the network, or a
+            variant cannot be made.
     """
-    if request.validation.closed_set is None:
-        msg = ('validation.closed_set is missing from the configuration: thresholds are chosen '
-               'on labelled inlier images')
-        raise ExportError(msg)
     checkpoint = load_checkpoint(request.checkpoint)
     config = TrainingConfig.model_validate(checkpoint.config)
     classes = stored_classes(checkpoint.config)
+    sets = open_sets(request.validation, request.data_root, classes)
     model = build_network(
         stored_model(checkpoint.config), len(classes), pretrained=False).eval()
     model.load_state_dict(checkpoint.weights)
     request.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=request.output, prefix='.export-') as folder:
         draft = Path(folder)
-        onnx_path = draft / f'{request.name}.onnx'
-        write_onnx(model, onnx_path, request.size, request.tail)
+        write_onnx(model, draft / f'{request.name}.onnx', request.size, request.tail)
         document = _document(request, checkpoint, config, classes)
-        manifest = write_manifest(draft / f'{request.name}.json', document)
-        exported = ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
+        path = draft / f'{request.name}.json'
+        exported = _open(write_manifest(path, document))
         network = NetworkPredictor(model, request.size)
-        inliers = open_inliers(
-            request.validation.closed_set, request.data_root, classes)
-        parity = _parity(network, exported, inliers)
+        parity = measure_parity(network, exported, sets.spread(PARITY_IMAGES))
         require_parity(parity, label_agreement=TAILS[request.tail].label_agreement)
-        document |= _measured(request, network, exported, inliers, parity, classes)
-        write_manifest(draft / f'{request.name}.json', document)
-        card = model_card(document, megabytes=onnx_path.stat().st_size / 1e6)
-        (draft / f'{request.name}.md').write_text(card, encoding='utf-8')
-        # The manifest last: whoever reads it meanwhile finds the file that it names.
-        for path in sorted(draft.iterdir(), key=lambda p: p.suffix == '.json'):
-            path.replace(request.output / path.name)
-    return load_manifest(request.output / f'{request.name}.json')
+        document |= measure(exported, sets, ranked=network)
+        document['metrics']['parity'] = asdict(parity)
+        manifest = write_manifest(path, document)
+        add_variants(manifest, request.precisions, sets, lambda: open_calibration(
+            config, request.data_root, classes, request.size))
+        write_card(path)
+        move_model(draft, request.output, last=path.name)
+    return load_manifest(request.output / path.name)
 
 
-def _parity(
-        network: NetworkPredictor, exported: ExportedPredictor, inliers: LabeledImages) -> Parity:
-    indices = np.linspace(0, len(inliers) - 1, min(PARITY_IMAGES, len(inliers))).round()
-    return measure_parity(network, exported, [inliers.image(int(i)) for i in indices])
-
-
-def _measured(
-        request: ExportRequest, network: NetworkPredictor, exported: ExportedPredictor,
-        inliers: LabeledImages, parity: Parity, classes: ClassList) -> dict[str, Any]:
-    miou, iou = closed_miou(exported, inliers, len(classes))
-    name = f'{inliers.root.parent.name}/{inliers.root.name}'
-    pooled: dict[str, PooledScores] = {}
-    for root in request.validation.anomaly_roots:
-        pairs = FolderPairs(resolve(root, request.data_root), labels='masks')
-        pooled[pairs.root.name] = pool_scores(network, pairs)
-    known = pool_scores(exported, inliers, inlier_below=len(classes))
-    return {
-        'operating_points': operating_points(known, name, pooled),
-        'default_operating_point': DEFAULT,
-        'metrics': {
-            'closed_set': {
-                'data': name, 'miou': miou,
-                'iou': {c: None if np.isnan(v) else float(v)
-                        for c, v in zip(classes.names, iou, strict=True)}},
-            'anomaly': {set_name: {score: asdict(m) for score, m in p.measures().items()}
-                        for set_name, p in pooled.items()},
-            'parity': asdict(parity)},
-    }
+def _open(manifest: Manifest) -> ExportedPredictor:
+    return ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
 
 
 def _document(

@@ -9,12 +9,18 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from precision_graphs import CLASSES, PRECISIONS, precision_graph
 import pytest
 from tensorrt_wheels import link_rtx_libraries, run_with, unpack
 
+from hybrid_perception.engine.parity import parity_image
+from hybrid_perception.manifest import load_manifest
+
 MODELS = sorted((Path(__file__).resolve().parents[3] / 'models').glob('*.onnx'))
+FP32_MODELS = [path for path in MODELS
+               if load_manifest(path, verify_hash=False).precision == 'fp32']
 
 BUILD = """
 import base64, importlib, json, sys, threading
@@ -95,13 +101,74 @@ def test_each_precision_builds(build, precision):
     assert built['told'] == sorted(set(built['told']))
 
 
+def show(name: str, onnx_bytes: bytes, built) -> None:
+    """Print a row of the table in docs/tensorrt.md; seen with `pytest -s`."""
+    print(f'\n| {name} | {len(onnx_bytes) / 1e6:.1f} MB | {built["layers"]} | '
+          f'{built["bytes"] / 1e6:.1f} MB | {built["seconds"]:.1f} s |')
+
+
 @pytest.mark.skipif(not MODELS, reason='models/ holds no model yet')
 @pytest.mark.parametrize('path', MODELS, ids=lambda path: path.name)
 def test_the_shipped_model_builds(build, path):
     built = build(path.read_bytes())
     assert built.get('error') is None
     assert built['layers'] > 50
-    print(path.name, built['layers'], 'layers', built['bytes'], 'bytes', built['seconds'], 's')
+    show(path.name, path.read_bytes(), built)
+
+
+def rounded(path: Path, precision: str) -> onnx.ModelProto:
+    """Derive a variant of a model as `hybrid-training quantize` does, every layer in int8."""
+    pytest.importorskip('hybrid_training', reason='the training package is not installed')
+    from hybrid_training.export.activation_scales import activation_scales
+    from hybrid_training.export.half_precision import to_half
+    from hybrid_training.export.onnx_graph import name_nodes
+    from hybrid_training.export.quantization import quantizable, quantize
+
+    manifest = load_manifest(path)
+    model = onnx.load(path)
+    name_nodes(model.graph)
+    if precision == 'fp16':
+        return to_half(model, score=manifest.score_name, label=manifest.label_name)
+    nodes = quantizable(model, (manifest.label_name, manifest.score_name))
+    scales = activation_scales(
+        model, [node.input[0] for node in nodes], [parity_image(*manifest.input_size)])
+    return quantize(model, scales, [node.name for node in nodes])
+
+
+@pytest.mark.skipif(not FP32_MODELS, reason='models/ holds no fp32 model')
+@pytest.mark.parametrize('precision', ['fp16', 'int8'])
+@pytest.mark.parametrize('path', FP32_MODELS, ids=lambda path: path.name)
+def test_the_shipped_network_builds_in_other_precisions(build, path, precision):
+    onnx_bytes = rounded(path, precision).SerializeToString()
+    built = build(onnx_bytes)
+    assert built.get('error') is None
+    show(f'{path.stem} in {precision}', onnx_bytes, built)
+
+
+TAILS = ('phase', 'phase-clamped', 'phase-logsumexp', 'half', 'nearest', 'resize', 'naive')
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'fp16'])
+@pytest.mark.parametrize('tail', TAILS)
+def test_every_tail_of_the_exporter_builds(build, tmp_path, tail, precision):
+    torch = pytest.importorskip('torch', reason='PyTorch is not installed')
+    onnx_file = pytest.importorskip('hybrid_training.export.onnx_file')
+    from hybrid_training.export.half_precision import to_half
+    from hybrid_training.export.onnx_graph import name_nodes
+    from hybrid_training.export.tail_names import TAIL_NAMES
+
+    assert set(TAIL_NAMES) == set(TAILS)
+    network = torch.nn.Module()
+    network.num_classes = CLASSES
+    network.encoder, network.decoder = torch.nn.Conv2d(3, 8, 4, 4), torch.nn.Identity()
+    network.class_head = torch.nn.Conv2d(8, CLASSES, 1)
+    network.dataset_head = torch.nn.Conv2d(8, 1, 1)
+    onnx_file.write_onnx(network, tmp_path / 'tail.onnx', (64, 128), tail)
+    model = onnx.load(tmp_path / 'tail.onnx')
+    name_nodes(model.graph)
+    if precision == 'fp16':
+        model = to_half(model, score='anomaly_score', label='label')
+    assert build(model.SerializeToString()).get('error') is None
 
 
 def test_a_build_is_stopped(build):

@@ -1,0 +1,57 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How much accuracy a precision may cost, measured against the fp32 graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PrecisionBar:
+    """Largest loss against fp32, as fractions.
+
+    Attributes:
+        miou: of the closed-set mIoU.
+        ap: of the hybrid score's AP on every anomaly set.
+    """
+
+    miou: float
+    ap: float
+
+
+BARS: Mapping[str, PrecisionBar] = {
+    'fp16': PrecisionBar(miou=0.001, ap=0.001),
+    'int8': PrecisionBar(miou=0.01, ap=0.02),
+}
+
+
+def against(base: Mapping[str, Any], variant: Mapping[str, Any], precision: str) -> dict[str, Any]:
+    """Compare the metrics of a variant with those of the fp32 graph.
+
+    Args:
+        base: `metrics` of the fp32 manifest.
+        variant: `metrics` of the variant.
+        precision: names the bar.
+
+    Returns:
+        Differences, variant minus fp32, of what both measured on the same data, and whether each
+        is within the bar: JSON types.
+    """
+    bar = BARS[precision]
+    result: dict[str, Any] = {'anomaly': {}}
+    closed, other = base.get('closed_set', {}), variant['closed_set']
+    losses = []
+    if closed.get('data') == other['data']:
+        result['miou'] = other['miou'] - closed['miou']
+        losses.append(-result['miou'] <= bar.miou)
+    for name, scores in variant['anomaly'].items():
+        known = base.get('anomaly', {}).get(name, {}).get('hybrid')
+        if known is not None:
+            changes = {measure: scores['hybrid'][measure] - known[measure]
+                       for measure in ('ap', 'auroc', 'fpr95')}
+            result['anomaly'][name] = changes
+            losses.append(-changes['ap'] <= bar.ap)
+    return {**result, 'bar': {'miou': bar.miou, 'ap': bar.ap}, 'met': all(losses)}
