@@ -38,6 +38,19 @@ class LatestSlot(Generic[T]):
             self._condition.notify()
             return dropped
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until an item is there, and leave it: a newer one may yet take its place.
+
+        Args:
+            timeout: Seconds to wait at most; None waits until an item comes or the slot closes.
+
+        Returns:
+            Whether an item is there.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._items or self._closed, timeout)
+            return bool(self._items)
+
     def get(self, timeout: float | None = None) -> T | None:
         """Take the item, waiting for one.
 

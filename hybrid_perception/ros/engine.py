@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 
 from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.backends.shared import SharedBackends
 from hybrid_perception.engine.settings import EngineSettings
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
@@ -41,7 +42,8 @@ class Engine:
 
 
 def load_engine(
-    parameters: NodeParameters, stop: threading.Event, report: Callable[[str], None]
+    parameters: NodeParameters, stop: threading.Event, report: Callable[[str], None],
+    backends: SharedBackends,
 ) -> Engine:
     """Load and warm up the model that the parameters ask for.
 
@@ -49,6 +51,7 @@ def load_engine(
         parameters: the node's parameters.
         stop: ends the warm-up, or the build of a TensorRT engine, early.
         report: called with what takes long, in a few words; by the calling thread.
+        backends: models that other nodes of this process have loaded.
 
     Raises:
         HybridPerceptionError: a file or a parameter is at fault; the message names it.
@@ -62,11 +65,15 @@ def load_engine(
     description = {'model': manifest.name, 'model file': str(manifest.onnx_path)}
 
     def build() -> Segmenter:
-        backend = create_backend(
-            parameters.backend, manifest, threads=parameters.num_threads or None,
-            engine=EngineSettings(
-                engine_path=parameters.engine_path, cache_dir=parameters.engine_cache_dir,
-                report=report, stop=stop))
+        settings = EngineSettings(
+            engine_path=parameters.engine_path, cache_dir=parameters.engine_cache_dir,
+            report=report, stop=stop)
+        threads = parameters.num_threads or None
+        backend = backends.open(
+            (manifest.path, manifest.sha256, parameters.backend, threads, settings.engine_path,
+             settings.cache_dir),
+            lambda: create_backend(
+                parameters.backend, manifest, threads=threads, engine=settings))
         description['backend'] = f'{backend.name} ({backend.detail})'
         return Segmenter(
             manifest, backend, output_size=cast(OutputSize, parameters.output_size),

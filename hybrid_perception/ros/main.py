@@ -12,12 +12,16 @@ import sys
 import threading
 from typing import NoReturn
 
-HELP = """usage: perception_node [--ros-args [-p NAME:=VALUE] [--params-file FILE] [-r FROM:=TO]]
+HELP = """usage: perception_node [--cameras NAMESPACE ...]
+       [--ros-args [-p NAME:=VALUE] [--params-file FILE] [-r FROM:=TO]]
 
 Label camera images and say where they show none of the known classes.
+With --cameras, one node in each namespace; all of them share one loaded model and take turns.
 Parameters: docs/parameters.md or, while it runs, "ros2 param describe /perception NAME".
 
-Example: perception_node --ros-args -r image:=/camera/image_raw -p operating_point:=fpr1"""
+Examples:
+  perception_node --ros-args -r image:=/camera/image_raw -p operating_point:=fpr1
+  perception_node --cameras /front /rear --ros-args -r image:=image_raw"""
 
 SPIN_TIMEOUT = 0.1
 """Seconds after which the executor looks for a signal."""
@@ -57,30 +61,56 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
+    from rclpy.utilities import remove_ros_args
 
     from hybrid_perception.ros.segmentation_node import SegmentationNode
+    from hybrid_perception.ros.sharing import Sharing
 
+    nodes: list[SegmentationNode] = []
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        node = SegmentationNode(stop=stop)
+        sharing = Sharing()
+        for namespace in cameras(remove_ros_args(sys.argv if args is None else ['', *args])[1:]):
+            nodes.append(SegmentationNode(stop=stop, sharing=sharing, namespace=namespace))
     except Exception as error:  # bad ROS arguments, unreadable parameter file, wrong name
         print(f'perception_node: cannot start: {error}', file=sys.stderr)
         return 2
     executor = SingleThreadedExecutor()
-    executor.add_node(node)
+    for node in nodes:
+        executor.add_node(node)
     try:
         # Discovery, services and diagnostics are there before the long work of configure.
         executor.spin_once(timeout_sec=0.0)
-        if not stop.is_set():
-            node.autostart()
-        while not stop.is_set() and not (node.failed and node.parameters.autostart):
+        for node in nodes:
+            if not stop.is_set():
+                node.autostart()
+        while not stop.is_set() and not any(n.failed and n.parameters.autostart for n in nodes):
             executor.spin_once(timeout_sec=SPIN_TIMEOUT)
-        return 1 if node.failed and not stop.is_set() else 0
+        return 1 if any(node.failed for node in nodes) and not stop.is_set() else 0
     finally:
-        executor.remove_node(node)
-        node.close()
+        for node in nodes:
+            executor.remove_node(node)
+            node.close()
         executor.shutdown()
         rclpy.try_shutdown()
+
+
+def cameras(args: Sequence[str]) -> list[str]:
+    """Read the command line without its ROS part; return the namespace of every node.
+
+    Raises:
+        ValueError: an unknown argument, no namespace, or the same one twice.
+    """
+    if not args:
+        return ['']
+    if args[0] != '--cameras':
+        raise ValueError(f'unknown argument {args[0]!r}; see --help')
+    namespaces = list(args[1:])
+    if not namespaces or any(not name or name.startswith('-') for name in namespaces):
+        raise ValueError(f'--cameras wants the namespace of each camera, got {namespaces}')
+    if len({name.strip('/') for name in namespaces}) < len(namespaces):
+        raise ValueError(f'--cameras names a namespace twice: {" ".join(namespaces)}')
+    return namespaces
 
 
 if __name__ == '__main__':

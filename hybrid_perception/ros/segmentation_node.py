@@ -23,6 +23,7 @@ from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.parameter_server import ParameterServer
 from hybrid_perception.ros.parameters import NodeParameters, frame_style
 from hybrid_perception.ros.qos import input_qos, overridable
+from hybrid_perception.ros.sharing import Sharing
 from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.ros.transitions import reported
 from hybrid_perception.ros.worker import Worker
@@ -43,17 +44,22 @@ class SegmentationNode(LifecycleNode):
         fault: what is wrong, in words; empty where nothing is.
     """
 
-    def __init__(self, *, stop: threading.Event | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, stop: threading.Event | None = None, sharing: Sharing | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Declare parameters and services; loads nothing.
 
         Args:
             stop: ends a configure transition that is under way when it is set.
+            sharing: what the nodes of one process have in common; None for a node alone.
             kwargs: passed on to rclpy's LifecycleNode, such as `context`.
         """
         super().__init__(kwargs.pop('node_name', 'perception'), **kwargs)
         self.failed = False
         self.fault = ''
         self._stop = stop or threading.Event()
+        self._sharing = sharing or Sharing()
         self._label = 'unconfigured'
         self._step = ''
         self._engine: Engine | None = None
@@ -91,10 +97,10 @@ class SegmentationNode(LifecycleNode):
         self._label, self.fault, self.failed = 'configuring', '', False
         self._settings.raise_refused()
         self._outputs = Outputs(self)
-        parameters, stop = self.parameters, self._stop
+        parameters, stop, backends = self.parameters, self._stop, self._sharing.backends
         self._step = ''
         self._engine = run_interruptible(
-            lambda: load_engine(parameters, stop, self._note_step), stop,
+            lambda: load_engine(parameters, stop, self._note_step, backends), stop,
             while_waiting=self._tick)
         self._threshold = active_threshold(parameters, self._engine.manifest)
         self._label_info = LabelInfoPublisher(
@@ -114,7 +120,7 @@ class SegmentationNode(LifecycleNode):
         self._statistics.begin()
         self._worker = Worker(
             self, self._engine, self._outputs, self._statistics, topic=self._topic,
-            max_latency=self.parameters.max_latency, style=self._style,
+            turns=self._sharing.turns, max_latency=self.parameters.max_latency, style=self._style,
             on_failure=self._report_failure)
         self._inputs = [
             self.create_subscription(message_type, topic, callback, input_qos(),

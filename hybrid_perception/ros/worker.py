@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 import threading
 import time
 
@@ -22,6 +23,7 @@ from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.scene import Scene, Style
+from hybrid_perception.turns import Turns
 
 POLL = 0.1
 """Seconds after which the waiting thread looks whether it should end."""
@@ -51,6 +53,7 @@ class Worker:
         statistics: FrameStatistics,
         *,
         topic: str,
+        turns: Turns,
         max_latency: float,
         style: Callable[[], Style],
         on_failure: Callable[[Exception], None],
@@ -63,6 +66,7 @@ class Worker:
             outputs: where the answers go.
             statistics: where frames are counted.
             topic: the resolved input topic, for messages.
+            turns: who of this process may run the engine next.
             max_latency: seconds; older frames are dropped; 0 is off.
             style: asked once per frame for the settings of the outputs.
             on_failure: called in the thread with what ended it.
@@ -72,6 +76,8 @@ class Worker:
         self._outputs = outputs
         self._statistics = statistics
         self._topic = topic
+        self._turns = turns
+        self._waiting_since = 0.0
         self._max_latency = max_latency
         self._style = style
         self._on_failure = on_failure
@@ -97,7 +103,9 @@ class Worker:
             self._unsettled_until = time.monotonic() + SETTLE
         self._last_stamp = stamp
         self._statistics.receive()
-        if self._slot.put(message) is not None:
+        if self._slot.put(message) is None:
+            self._waiting_since = self._turn_stamp(stamp)
+        else:
             self._statistics.count('overload')
 
     def put_camera_info(self, message: CameraInfo) -> None:
@@ -120,22 +128,31 @@ class Worker:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            message = self._slot.get(timeout=POLL)
-            if message is None:
+            if not self._slot.wait(timeout=POLL):
                 continue
-            try:
-                self._handle(message)
-            except (EncodingError, ParameterError) as error:
-                self._statistics.count('bad')
-                self._node.get_logger().error(
-                    f'dropped a frame of {self._topic} ({describe_msg(message)}): {error}',
-                    throttle_duration_sec=QUIET)
-            except Exception as error:  # handed to the executor, which ends the activation
-                if not self._ending.is_set():
-                    self._on_failure(error)
-                return
+            with ExitStack() as turn:
+                turn.enter_context(self._turns.take(self._waiting_since))
+                # Only now: while other cameras had their turn, a newer frame may have come.
+                message = self._slot.get(timeout=0.0)
+                if message is not None and not self._answer(message, end_turn=turn.close):
+                    return
 
-    def _handle(self, message: Image | CompressedImage) -> None:
+    def _answer(self, message: Image | CompressedImage, end_turn: Callable[[], None]) -> bool:
+        """Segment and publish a frame, or say why not; return False where the engine failed."""
+        try:
+            self._handle(message, end_turn)
+        except (EncodingError, ParameterError) as error:
+            self._statistics.count('bad')
+            self._node.get_logger().error(
+                f'dropped a frame of {self._topic} ({describe_msg(message)}): {error}',
+                throttle_duration_sec=QUIET)
+        except Exception as error:  # handed to the executor, which ends the activation
+            if not self._ending.is_set():
+                self._on_failure(error)
+            return False
+        return True
+
+    def _handle(self, message: Image | CompressedImage, end_turn: Callable[[], None]) -> None:
         start, jumps = time.monotonic(), self._jumps
         age = self._age(message)
         if age is not None and 0.0 < self._max_latency < age:
@@ -152,6 +169,7 @@ class Worker:
         self._note_size(rgb.shape[1], rgb.shape[0])
         segmenter = self._engine.segmenter
         segmentation = segmenter.segment(rgb)
+        end_turn()
         stamp = seconds(message.header.stamp)
         scene = Scene(segmentation, segmenter.output_view(rgb),
                       self._engine.manifest.class_map, self._style(),
@@ -181,6 +199,14 @@ class Worker:
         return camera_info_for(
             self._camera_info, message.header, image=image,
             region=self._engine.shown_region(image), output=scene.segmentation.label.shape)
+
+    def _turn_stamp(self, stamp: float) -> float:
+        """Return the time since which a frame waits: its stamp, if that can be true.
+
+        A camera whose clock is off would otherwise always, or never, have the turn.
+        """
+        now = 1e-9 * float(self._node.get_clock().now().nanoseconds)
+        return min(max(stamp, now - TIME_JUMP), now)
 
     def _age(self, message: Image | CompressedImage) -> float | None:
         """Return the seconds since the stamp of a frame; None where that cannot be known."""

@@ -88,3 +88,15 @@ def test_every_item_is_either_taken_or_dropped(count):
     assert taken == sorted(taken)
     assert taken[-1] == count
     assert len(taken) + slot.dropped == count
+
+
+def test_wait_leaves_the_item_for_a_newer_one():
+    slot: LatestSlot[int] = LatestSlot()
+    assert not slot.wait(0.01)
+    slot.put(1)
+    assert slot.wait(0)
+    slot.put(2)
+    assert slot.wait(0)
+    assert slot.get(0) == 2
+    slot.close()
+    assert not slot.wait(10)
