@@ -26,6 +26,8 @@ class Checkpoint:
         optimizer: state dict of the optimiser; None in a checkpoint kept for its weights alone.
         config: the run's configuration as plain values.
         average: state dict of the moving average of the weights, where one is kept.
+        scaler: state of the gradient scaler of fp16.
+        negative_energies: window of `EnergyWatch`.
     """
 
     step: int
@@ -33,6 +35,8 @@ class Checkpoint:
     optimizer: dict[str, Any] | None
     config: dict[str, Any]
     average: dict[str, torch.Tensor] | None = None
+    scaler: dict[str, Any] | None = None
+    negative_energies: tuple[float, ...] = ()
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
@@ -53,10 +57,21 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
+        _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
-        msg = f'{path}: checkpoint not written ({error}); what was there before is untouched'
+        msg = (f'{path}: checkpoint not written ({error}); what was there before is untouched: '
+               'make room and start the same command again')
         raise CheckpointError(msg) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without it the new name may be lost with the power, though the content is not.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 import yaml
@@ -14,9 +14,20 @@ import yaml
 from hybrid_training.data.class_list import CLASS_LISTS, ClassList, load_class_list
 from hybrid_training.exceptions import ConfigError
 
+SectionT = TypeVar('SectionT', bound='_Section')
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra='forbid', frozen=True)
+
+
+def _ranges(section: SectionT, *names: str) -> SectionT:
+    for name in names:
+        least, most = getattr(section, name)
+        if least > most:
+            msg = f'{name}: want [least, most], got [{least}, {most}]'
+            raise ValueError(msg)
+    return section
 
 
 def _whole_strides(size: tuple[int, int]) -> tuple[int, int]:
@@ -26,6 +37,9 @@ def _whole_strides(size: tuple[int, int]) -> tuple[int, int]:
     return size
 
 
+DeviceName = Literal['auto', 'cpu', 'cuda']
+Precision = Literal['fp32', 'bf16', 'fp16']
+Selection = Literal['miou', 'open_set', 'both']
 NetworkSize = Annotated[tuple[int, int], AfterValidator(_whole_strides)]
 
 
@@ -101,8 +115,32 @@ class CropConfig(_Section):
     """Random crops (`data.crops`)."""
 
     size: NetworkSize = (288, 512)
-    scale: tuple[float, float] = (0.5625, 1.5)
+    scale: tuple[Annotated[float, Field(gt=0)], float] = (0.5625, 1.5)
+    scale_draw: Literal['log_uniform', 'uniform'] = 'log_uniform'
+    flip: float = Field(0.5, ge=0, le=1)
     class_balanced: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode='after')
+    def _check_scale(self) -> CropConfig:
+        return _ranges(self, 'scale')
+
+
+class PhotometricConfig(_Section):
+    """Strengths of the photometric jitter (`data.photometric`); 0 leaves one out."""
+
+    gamma: float = Field(0.35, ge=0)
+    gain: float = Field(0.25, ge=0, lt=1)
+    tint: float = Field(0.08, ge=0, lt=1)
+    offset: float = Field(12.0, ge=0)
+    saturation: float = Field(0.4, ge=0, le=1)
+    blur_share: float = Field(0.2, ge=0, le=1)
+    blur: tuple[Annotated[float, Field(gt=0)], float] = (0.4, 1.4)
+    noise_share: float = Field(0.2, ge=0, le=1)
+    noise: tuple[Annotated[float, Field(ge=0)], float] = (2.0, 8.0)
+
+    @model_validator(mode='after')
+    def _check_ranges(self) -> PhotometricConfig:
+        return _ranges(self, 'blur', 'noise')
 
 
 class LossConfig(_Section):
@@ -112,18 +150,38 @@ class LossConfig(_Section):
     beta: float = Field(0.03, ge=0)
     ignore_is_inlier: bool = False
     energy_floor: float | None = None
+    energy_margin: tuple[float, float] | None = Field(
+        None, description='[most of negatives, least of inliers]; in place of energy_floor')
     prior_shift: float = 0.0
+    runaway_bound: float = Field(
+        -30.0, description='mean ln p of negatives below which a run warns, once')
     stride: Literal[1, 4] = 4
+
+    @model_validator(mode='after')
+    def _check_bounds(self) -> LossConfig:
+        if self.energy_floor is not None and self.energy_margin is not None:
+            msg = 'energy_floor and energy_margin both bound the likelihood term; give one'
+            raise ValueError(msg)
+        if self.energy_margin is not None and self.energy_margin[0] > self.energy_margin[1]:
+            msg = (f'energy_margin: want [most of negatives, least of inliers], the first not '
+                   f'above the second, got {list(self.energy_margin)}')
+            raise ValueError(msg)
+        return self
 
 
 class OptimizerConfig(_Section):
-    """AdamW with warm-up and polynomial decay from `lr` to `lr * final`."""
+    """AdamW with warm-up and decay from `lr` to `lr * final`; what it trains and what not."""
 
     lr: float = Field(8e-4, gt=0)
     encoder_factor: float = Field(0.4, ge=0)
     weight_decay: float = Field(1e-3, ge=0)
+    decay_norm_and_bias: bool = Field(True, description='weight decay on norms and biases too')
+    train: Literal['all', 'decoder_and_heads', 'heads'] = 'all'
+    batch_norm: Literal['train', 'frozen_encoder', 'frozen'] = Field(
+        'train', description='frozen: running statistics are used and kept')
+    schedule: Literal['poly', 'cosine', 'constant'] = 'poly'
     warmup: int = Field(50, ge=0)
-    power: float = Field(0.9, gt=0)
+    power: float = Field(0.9, gt=0, description='of the polynomial')
     final: float = Field(0.0, ge=0, le=1)
     clip_norm: float = Field(10.0, gt=0)
     ema: float = Field(0.0, ge=0, lt=1, description='decay per step of the averaged weights that '
@@ -147,12 +205,22 @@ class ValidationConfig(_Section):
     closed_set_limit: int | None = Field(60, gt=0)
     anomaly_roots: tuple[str, ...] = ()
     held_out_negatives: HeldOutConfig | None = None
+    selection: Selection = Field(
+        'both', description='what picks best.pt: closed mIoU, AP of the hybrid score (on '
+        'held_out_negatives, else mean over anomaly_roots), or their sum')
     size: NetworkSize = (512, 1024)
 
     @model_validator(mode='after')
-    def _check_held_out(self) -> ValidationConfig:
+    def _check_sets(self) -> ValidationConfig:
         if self.held_out_negatives is not None and self.closed_set is None:
             msg = 'held_out_negatives are pasted into closed_set, which is missing'
+            raise ValueError(msg)
+        if self.selection == 'miou' and self.closed_set is None:
+            msg = 'selection: miou needs closed_set, which is missing'
+            raise ValueError(msg)
+        open_set = self.held_out_negatives is not None or self.anomaly_roots
+        if self.selection == 'open_set' and not open_set:
+            msg = 'selection: open_set needs held_out_negatives or anomaly_roots'
             raise ValueError(msg)
         return self
 
@@ -172,10 +240,17 @@ class TrainingConfig(_Section):
     batch_size: int = Field(
         6, ge=2, description='two: BatchNorm after pooling to one cell')
     threads: int = Field(2, gt=0)
+    device: DeviceName = Field('auto', description='auto = a CUDA GPU where there is one')
+    precision: Precision = Field('fp32', description='bf16, fp16: autocast')
+    workers: int = Field(1, ge=0, description='processes that make crops; 0 = none')
+    on_bad_image: Literal['fail', 'skip'] = Field(
+        'fail', description='skip: take another image in place of an unusable one, and report it')
     checkpoint_every: int = Field(50, gt=0)
+    log_every: int = Field(10, gt=0)
     inliers: tuple[InlierConfig, ...] = Field(min_length=1)
     negatives: NegativesConfig | None = None
     crop: CropConfig = CropConfig()
+    photometric: PhotometricConfig | None = Field(PhotometricConfig(), description='null = none')
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     validation: ValidationConfig | None = None
@@ -202,6 +277,15 @@ class TrainingConfig(_Section):
         """Which part of the negatives training may paste."""
         shared = self.held_out is not None and self.held_out.negatives is None
         return 'train' if shared else 'all'
+
+    @model_validator(mode='after')
+    def _check_patches_fit(self) -> TrainingConfig:
+        side = min(self.crop.size)
+        if self.negatives is not None and self.negatives.size[0] >= side:
+            msg = (f'negatives.size: the least, {self.negatives.size[0]}, must be below the '
+                   f"crop's shorter side, {side}; else a patch covers all of it")
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode='after')
     def _check_held_out(self) -> TrainingConfig:

@@ -19,6 +19,14 @@ class CheckpointError(HybridTrainingError):
     """A checkpoint cannot be written, read, or does not fit."""
 
 
+class DataError(HybridTrainingError):
+    """Training data cannot be read, or make no sense."""
+
+
+class RunFolderError(HybridTrainingError):
+    """A run folder cannot be written, or another process trains into it."""
+
+
 class DivergedError(HybridTrainingError):
     """The loss is no longer a finite number."""
 

@@ -14,12 +14,17 @@ Weighting = Literal['paper', 'code']
 
 
 class LossTerms(NamedTuple):
-    """The terms of one batch, scalars, already averaged over their pixels, and their total."""
+    """The terms of one batch, scalars, already averaged over their pixels, and their total.
+
+    `negative_energy` is no term: the mean of ln p̂ over negatives, unbounded by whatever bounds the
+    term; NaN in a batch without negatives.
+    """
 
     total: torch.Tensor
     classification: torch.Tensor
     negative_likelihood: torch.Tensor
     dataset: torch.Tensor
+    negative_energy: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,10 @@ class HybridLoss:
             traffic code does; False leaves them out.
         energy_floor: ln p̂ of negatives is pushed down to this value and no further; None is the
             paper's unbounded term, which runs away when a network is trained for long.
+        energy_margin: (most, least) = (a, b) puts the margin loss of energy-based detection
+            (Liu et al., NeurIPS 2020, eq. 7 and 8, with energy = -ln p̂) in place of the
+            likelihood term: E_out[max(0, ln p̂ - a)²] + E_in[max(0, b - ln p̂)²], so that ln p̂
+            ends below a on negatives and above b on inliers.
         prior_shift: added to the dataset logit here and only here, so that the network itself
             learns ln P(d_out|x) - ln P(d_in|x) for anomalies that are e**prior_shift times rarer
             than the pasted negatives (logit adjustment, Menon et al., ICLR 2021). Without it
@@ -48,10 +57,14 @@ class HybridLoss:
     ignore_is_inlier: bool = False
     energy_floor: float | None = None
     prior_shift: float = 0.0
+    energy_margin: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.weighting not in ('paper', 'code'):
             msg = f"loss weighting {self.weighting!r} is not known; use 'paper' or 'code'"
+            raise ValueError(msg)
+        if self.energy_margin is not None and self.energy_floor is not None:
+            msg = 'energy_floor and energy_margin both bound the likelihood term; give one'
             raise ValueError(msg)
 
     def __call__(
@@ -72,9 +85,7 @@ class HybridLoss:
         classification = functional.cross_entropy(
             logits, target, ignore_index=-100, reduction='sum') / inlier.sum().clamp(min=1)
         energy = torch.logsumexp(logits, dim=1)
-        if self.energy_floor is not None:
-            energy = energy.clamp(min=self.energy_floor)
-        likelihood = _mean(energy, negative)
+        likelihood = self._likelihood(energy, inlier, negative)
         adjusted = dataset_logit + self.prior_shift
         in_nll, out_nll = functional.softplus(adjusted), functional.softplus(-adjusted)
         counted_in = ~negative if self.ignore_is_inlier else inlier
@@ -84,7 +95,19 @@ class HybridLoss:
         else:
             dataset = _mean(torch.where(negative, out_nll, in_nll), counted_in | negative)
             total = classification + self.beta * likelihood + 10 * self.beta * dataset
-        return LossTerms(total, classification, likelihood, dataset)
+        mean_energy = energy.detach()[negative].mean()  # NaN where there is none
+        return LossTerms(total, classification, likelihood, dataset, mean_energy)
+
+    def _likelihood(
+            self, energy: torch.Tensor, inlier: torch.Tensor, negative: torch.Tensor,
+    ) -> torch.Tensor:
+        if self.energy_margin is not None:
+            most, least = self.energy_margin
+            return (_mean((energy - most).clamp(min=0) ** 2, negative)
+                    + _mean((least - energy).clamp(min=0) ** 2, inlier))
+        if self.energy_floor is not None:
+            energy = energy.clamp(min=self.energy_floor)
+        return _mean(energy, negative)
 
 
 def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

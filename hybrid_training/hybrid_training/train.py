@@ -4,195 +4,174 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 import random
+import sys
 import time
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
-import yaml
 
-from hybrid_training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from hybrid_training.config import (
-    OptimizerConfig,
-    TrainingConfig,
-    class_list,
-    resolve,
-    stored_classes,
-    with_classes,
-)
-from hybrid_training.exceptions import CheckpointError, DivergedError
-from hybrid_training.losses import HybridLoss, LossTerms
-from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.batch_stream import Batch, batches
+from hybrid_training.checkpoint import save_checkpoint
+from hybrid_training.config import TrainingConfig, with_classes
+from hybrid_training.data.training_samples import TrainingSamples
+from hybrid_training.environment import start_facts
+from hybrid_training.exceptions import DataError, RunFolderError
+from hybrid_training.interruption import Interruption
+from hybrid_training.learner import Learner
+from hybrid_training.losses import LossTerms
+from hybrid_training.precision import choose_device
+from hybrid_training.run_folder import RunFolder
 from hybrid_training.run_log import RunLog
-from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
-from hybrid_training.training_data import batches, first_crops, training_samples
-from hybrid_training.validation import ValidationReport, validate
-
-LOG_EVERY = 10
-
-
-def learning_rate(step: int, steps: int, config: OptimizerConfig) -> float:
-    """Return the decoder's learning rate of one step: linear warm-up, then polynomial decay."""
-    decay = (1 - step / steps) ** config.power
-    rate = config.lr * (config.final + (1 - config.final) * decay)
-    return rate * min(1.0, (step + 1) / max(1, config.warmup))
-
-
-def set_learning_rate(
-        optimizer: torch.optim.Optimizer, step: int, config: TrainingConfig) -> float:
-    """Set the rates of both groups for one step; return the decoder's."""
-    rate = learning_rate(step, config.steps, config.optimizer)
-    optimizer.param_groups[0]['lr'] = rate
-    optimizer.param_groups[1]['lr'] = rate * config.optimizer.encoder_factor
-    return rate
+from hybrid_training.start import start_or_resume
+from hybrid_training.training_data import training_samples
+from hybrid_training.validation import Validation, ValidationReport, open_validation
 
 
 def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
     """Train to the last step, resuming from `<run>/last.pt` where there is one.
 
-    Writes `config.yaml`, `train.csv`, `validation.csv`, TensorBoard files, `last.pt` and, by the
-    sum of closed mIoU and mean hybrid AP, `best.pt`.
+    Writes `config.yaml`, `starts.jsonl`, `train.csv`, `validation.csv`, `messages.log`,
+    TensorBoard files, `last.pt` and, by `validation.selection`, `best.pt`.
 
     Returns:
         The last checkpoint.
 
     Raises:
         CheckpointError: a checkpoint cannot be read or written.
+        ConfigError, ValueError: the configuration or a data set cannot be used.
+        DataError: an image cannot be used; what was trained is in `last.pt`.
         DivergedError: the loss is not finite; the last good checkpoint stays.
+        RunFolderError: the run folder cannot be written, or is in use.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM; what was trained is in `last.pt`.
     """
     config = with_classes(config, data_root)
-    classes = class_list(config.classes, data_root)
-    run.mkdir(parents=True, exist_ok=True)
-    (run / 'config.yaml').write_text(
-        yaml.safe_dump(config.model_dump(mode='json'), sort_keys=False), encoding='utf-8')
+    device = choose_device(config.device)
     seed_everything(config.seed)
     torch.set_num_threads(config.threads)
-    last = run / 'last.pt'
-    model, optimizer, start = start_or_resume(config, last, data_root=data_root)
-    average = moving_average(model, config.optimizer.ema, last)
-    loss_function = HybridLoss(
-        config.loss.weighting, config.loss.beta, config.loss.ignore_is_inlier,
-        config.loss.energy_floor, config.loss.prior_shift)
-    log, validation_log = RunLog(run, 'train', start=start), RunLog(run, 'validation', start=start)
-    samples = training_samples(config, data_root)
-    best = max((ValidationReport(values).selection for values in validation_log.kept),
-               default=float('-inf'))
-    bar = tqdm(total=config.end, initial=start, desc=config.name, unit='step', smoothing=0.05)
-    stream = batches(samples, batch_size=config.batch_size, start=start)
-    began = time.monotonic()
-    for step, (image, label) in enumerate(stream, start=start + 1):
-        rate = set_learning_rate(optimizer, step - 1, config)
-        terms = training_step(model, optimizer, loss_function, image, label, config)
-        if average is not None:
-            average.update_parameters(model)
-        bar.update()
-        if step % LOG_EVERY == 0 or step == config.end:
-            values = {k: float(v) for k, v in terms._asdict().items()}
-            seconds = (time.monotonic() - began) / (step - start)
-            log.write(step, {**values, 'lr': rate, 'seconds_per_step': seconds})
-            bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
-        due = config.validation is not None and step % config.validation.every == 0
-        if due or step == config.end or step % config.checkpoint_every == 0:
-            state = Checkpoint(step, model.state_dict(), optimizer.state_dict(),
-                               config.model_dump(mode='json'),
-                               average.module.state_dict() if average is not None else None)
-            if config.validation is not None and (due or step == config.end):
-                report = validate(
-                    average.module if average is not None else model, config.validation,
-                    data_root=data_root, classes=classes)
-                validation_log.write(step, report.values)
-                bar.write(f'step {step}: ' + report.line())
-                if report.selection > best:
-                    best = report.selection
-                    save_checkpoint(run / 'best.pt', replace(state, optimizer=None))
-            # After the validation: a run killed in the middle of it comes back to it.
-            save_checkpoint(last, state)
-    bar.close()
-    log.close()
-    validation_log.close()
-    return last
+    faults: list[str] = []
+    samples = training_samples(
+        config, data_root, on_fault=faults.append if config.on_bad_image == 'skip' else None)
+    validation = open_validation(config, data_root)
+    with RunFolder(run) as folder:
+        learner = start_or_resume(config, folder.last, device=device, data_root=data_root)
+        folder.record_start(
+            config, start_facts(step=learner.step, seed=config.seed, device=device))
+        loop = _Loop(config, folder, learner, validation)
+        for fault in faults:
+            loop.skipped(fault)
+        loop.run(samples, pinned=device.type == 'cuda')
+    return folder.last
 
 
-def start_or_resume(
-        config: TrainingConfig, last: Path, *, data_root: Path,
-) -> tuple[DenseHybridNet, torch.optim.Optimizer, int]:
-    """Build network and optimiser, as they were left if `last` exists; also the steps done."""
-    classes = class_list(config.classes, data_root)
-    model = fresh_network(
-        config.model, len(classes), data_root=data_root,
-        pretrained=config.init is None and not last.is_file())
-    checkpoint = None
-    if last.is_file():
-        checkpoint = load_checkpoint(last)
-        if stored_classes(checkpoint.config).names != classes.names:
-            msg = f'{last}: trained on other classes than the configuration has; take another run'
-            raise CheckpointError(msg)
-        require_architecture(last, checkpoint, config.model)
-        model.load_state_dict(checkpoint.model)
-    elif config.init is not None:
-        load_start(model, resolve(config.init, data_root), config.model, classes,
-                   crops=lambda: first_crops(config, data_root))
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(model, config.optimizer)
-    if checkpoint is not None and checkpoint.optimizer is not None:
-        optimizer.load_state_dict(checkpoint.optimizer)
-    return model, optimizer, checkpoint.step if checkpoint else 0
+class _Loop:
+    # One run in one process: steps, logs, measures, checkpoints.
 
+    def __init__(
+            self, config: TrainingConfig, folder: RunFolder, learner: Learner,
+            validation: Validation | None) -> None:
+        self._config = config
+        self._folder = folder
+        self._learner = learner
+        self._validation = validation
+        self._start = learner.step
+        self._log = RunLog(folder.root, 'train', start=self._start)
+        self._measured = RunLog(folder.root, 'validation', start=self._start)
+        self._skipped: Counter[str] = Counter()
+        self._warned = any(row.get('negative_energy', 0.0) < config.loss.runaway_bound
+                           for row in self._log.kept.values())
+        self._interruption = Interruption()
+        self._saved = self._start
+        self._bar = tqdm(total=config.end, initial=self._start, desc=config.name, unit='step',
+                         smoothing=0.05)
+        self._began = time.monotonic()
 
-def moving_average(model: DenseHybridNet, decay: float, last: Path) -> AveragedModel | None:
-    """Build the moving average of weights and BatchNorm statistics, as `last` left it."""
-    if decay == 0:
-        return None
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-    if last.is_file():
-        average.module.load_state_dict(load_checkpoint(last).weights)
-        average.n_averaged.fill_(1)  # with 0 the next update would copy the model
-    return average
+    def run(self, samples: TrainingSamples, *, pinned: bool) -> None:
+        config = self._config
+        stream = batches(
+            samples, batch_size=config.batch_size, start=self._start, workers=config.workers,
+            on_bad_image=config.on_bad_image, pinned=pinned)
+        try:
+            with self._interruption:
+                self._measure_if_due()  # a run killed while measuring comes back to it
+                for batch in stream:
+                    self._step(batch)
+        except (DataError, RunFolderError):
+            # Between two steps, so the weights are whole.
+            self._save()
+            raise
+        finally:
+            self._bar.close()
+        self._log.close()
+        self._measured.close()
+        if self._skipped:
+            self._say(f'WARNING: {self._skipped.total()} times an image was skipped, '
+                      f'{len(self._skipped)} different faults; see messages.log')
 
+    def skipped(self, fault: str) -> None:
+        self._skipped[fault] += 1
+        if self._skipped[fault] == 1:
+            self._say(f'WARNING: skipped: {fault}')
 
-def build_optimizer(model: DenseHybridNet, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """Build AdamW with two groups: decoder and heads, then the encoder."""
-    encoder = list(model.encoder.parameters())
-    known = {id(p) for p in encoder}
-    rest = [p for p in model.parameters() if id(p) not in known]
-    return torch.optim.AdamW(
-        [{'params': rest}, {'params': encoder}], lr=config.lr, weight_decay=config.weight_decay)
+    def _step(self, batch: Batch) -> None:
+        for fault in batch.faults:
+            self.skipped(fault)
+        terms = self._learner.learn(batch.image, batch.label)
+        step, end = self._learner.step, self._config.end
+        self._bar.update()
+        self._watch(step)
+        if step % self._config.log_every == 0 or step == end:
+            self._write_row(step, terms)
+        due = self._validation is not None and self._validation.due(step, end)
+        stop = self._interruption.requested
+        if due or stop or step == end or step % self._config.checkpoint_every == 0:
+            self._save()
+        if stop:
+            raise KeyboardInterrupt
+        self._measure_if_due()
 
+    def _write_row(self, step: int, terms: LossTerms) -> None:
+        values = {k: float(v) for k, v in terms._asdict().items() if k != 'negative_energy'}
+        self._bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
+        if self._config.negatives is not None:
+            values['negative_energy'] = self._learner.watch.mean
+        seconds = (time.monotonic() - self._began) / (step - self._start)
+        self._log.write(
+            step, {**values, 'lr': self._learner.rate, 'seconds_per_step': seconds})
 
-def training_step(
-        model: DenseHybridNet, optimizer: torch.optim.Optimizer, loss_function: HybridLoss,
-        image: torch.Tensor, label: torch.Tensor, config: TrainingConfig) -> LossTerms:
-    """Take one optimiser step on image (N, 3, H, W) and label (N, H, W), both uint8.
+    def _watch(self, step: int) -> None:
+        if not self._warned and self._learner.watch.ran_away:
+            self._warned = True
+            self._say(self._learner.watch.warning(step))
 
-    Raises:
-        DivergedError: the loss is NaN or infinite; the weights are left as they were.
-    """
-    model.train()
-    image = image.float().contiguous(memory_format=torch.channels_last)
-    logits, dataset_logit = model(image)
-    if config.loss.stride == 1:
-        size = label.shape[-2:]
-        logits = functional.interpolate(logits, size=size, mode='bilinear')
-        dataset_logit = functional.interpolate(
-            dataset_logit.unsqueeze(1), size=size, mode='bilinear').squeeze(1)
-    else:
-        label = label[:, 2::4, 2::4]
-    terms = loss_function(logits, dataset_logit, label.long())
-    if not torch.isfinite(terms.total):
-        msg = (f'the loss is {float(terms.total)}: lower optimizer.lr, or set loss.energy_floor '
-               'if negative_likelihood ran away; the last checkpoint is whole')
-        raise DivergedError(msg)
-    optimizer.zero_grad(set_to_none=True)
-    terms.total.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.clip_norm)
-    optimizer.step()
-    return LossTerms(*(t.detach() for t in terms))
+    def _save(self) -> None:
+        if self._learner.step != self._saved:
+            save_checkpoint(self._folder.last, self._learner.state())
+            self._saved = self._learner.step
+
+    def _measure_if_due(self) -> None:
+        step, validation = self._learner.step, self._validation
+        if (validation is None or step == 0 or step in self._measured.kept
+                or not validation.due(step, self._config.end)):
+            return
+        # The state is saved by now; a signal loses nothing but this measure.
+        with self._interruption.at_once():
+            report = validation.measure(self._learner.evaluated)
+        rule = validation.config.selection
+        best = max((ValidationReport(values).selection(rule)
+                    for values in self._measured.kept.values()), default=float('-inf'))
+        if report.selection(rule) > best:
+            save_checkpoint(self._folder.best, replace(self._learner.state(), optimizer=None))
+        self._measured.write(step, report.values)
+        self._bar.write(f'step {step}: ' + report.line())
+
+    def _say(self, message: str) -> None:
+        self._bar.write(message, file=sys.stderr)
+        self._folder.note(message)
 
 
 def seed_everything(seed: int) -> None:

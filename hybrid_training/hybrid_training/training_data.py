@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from hybrid_training.config import (
     InlierConfig,
@@ -22,16 +20,15 @@ from hybrid_training.config import (
 from hybrid_training.data.class_list import CITYSCAPES, ClassList
 from hybrid_training.data.coco_bank import CocoBank
 from hybrid_training.data.crops import ClassIndex, RandomCrop
-from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.held_out import PastedNegatives
 from hybrid_training.data.image_bank import ImageBank, SegmentBank
-from hybrid_training.data.label_codes import LabelCodes
-from hybrid_training.data.label_ids import lookup_from_json
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.leakage import leaking_ade_ids, leaking_categories
+from hybrid_training.data.lookup import codes_from_json
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.negatives import CutoutBank, NegativeBank
 from hybrid_training.data.own_sets import Part, open_folder, take_part
+from hybrid_training.data.photometric import PhotometricJitter
 from hybrid_training.data.registry import find_set, open_set
 from hybrid_training.data.training_samples import Source, TrainingSamples
 from hybrid_training.exceptions import ConfigError
@@ -47,12 +44,8 @@ def open_inliers(
             raise ConfigError(msg)
         pairs = open_set(config.set, root, split=config.split, classes=classes)
         return take_part(replace(pairs, size=config.size or pairs.size), config.part)
-    lookup = None
-    if config.lookup is not None:
-        lookup = lookup_from_json(resolve(config.lookup, data_root))
-    if classes == CITYSCAPES and config.part == 'all':
-        return FolderPairs(root, labels=config.labels, lookup=lookup, size=config.size)
-    codes = classes.codes() if lookup is None else LabelCodes(lookup, np.ones(256, np.bool_))
+    codes = (classes.codes() if config.lookup is None
+             else codes_from_json(resolve(config.lookup, data_root)))
     return take_part(
         open_folder(root, codes, labels=config.labels, size=config.size), config.part)
 
@@ -103,22 +96,35 @@ def open_held_out(config: TrainingConfig, data_root: Path) -> PastedNegatives | 
         seed=held_out.seed)
 
 
-def training_samples(config: TrainingConfig, data_root: Path) -> TrainingSamples:
-    """Build the samples of the whole run, `steps * batch_size` of them."""
+def training_samples(
+        config: TrainingConfig, data_root: Path, *,
+        on_fault: Callable[[str], None] | None = None) -> TrainingSamples:
+    """Build the samples of the whole run, `steps * batch_size` of them.
+
+    Args:
+        config: of the run.
+        data_root: what `{data}` stands for.
+        on_fault: told of labels that cannot be read; None = the first one is an error.
+
+    Raises:
+        ValueError, ConfigError: a set is missing, empty, or holds what it may not; the message
+            names the file and what is wrong with it.
+    """
     classes = class_list(config.classes, data_root)
-    num_classes = len(classes)
     sources = []
     for inlier in config.inliers:
         pairs = open_inliers(inlier, data_root, classes)
-        index = ClassIndex.build(pairs, num_classes, seed=config.seed)
+        index = ClassIndex.build(pairs, len(classes), seed=config.seed, on_fault=on_fault)
         sources.append(Source(pairs, index, inlier.share))
     mixed_content = None
     if config.negatives is not None:
         mixed_content = open_mixed_content(
             config.negatives, data_root, classes, part=config.negatives_part)
+    crop, photometric = config.crop, config.photometric
     return TrainingSamples(
-        sources, RandomCrop(config.crop.size, config.crop.scale), mixed_content,
-        num_classes=num_classes, class_balanced=config.crop.class_balanced, seed=config.seed,
+        sources, RandomCrop(crop.size, crop.scale, crop.scale_draw, crop.flip), mixed_content,
+        PhotometricJitter(**dict(photometric)) if photometric is not None else None,
+        num_classes=len(classes), class_balanced=crop.class_balanced, seed=config.seed,
         length=config.end * config.batch_size)
 
 
@@ -126,13 +132,3 @@ def first_crops(config: TrainingConfig, data_root: Path, count: int = 16) -> tor
     """Return the first training crops of a run, (count, 3, H, W) uint8."""
     samples = training_samples(config, data_root)
     return torch.stack([samples[i][0] for i in range(min(count, len(samples)))])
-
-
-def batches(
-        samples: TrainingSamples, *, batch_size: int, start: int, workers: int = 1,
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield the batches from step `start` on: image (N, 3, H, W), label (N, H, W), uint8."""
-    loader = DataLoader(
-        samples, batch_size, sampler=range(start * batch_size, len(samples)),
-        num_workers=workers, prefetch_factor=4 if workers else None)
-    yield from loader

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid_training.config import ValidationConfig, resolve
-from hybrid_training.data.class_list import CITYSCAPES, ClassList
+from hybrid_training.config import Selection, TrainingConfig, ValidationConfig, class_list, resolve
 from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.measures import closed_miou, pool_scores
 from hybrid_training.evaluation.predictors import NetworkPredictor
 from hybrid_training.models.dense_hybrid import DenseHybridNet
-from hybrid_training.training_data import open_inliers
+from hybrid_training.training_data import open_held_out, open_inliers
+
+HELD_OUT = 'held_out'
 
 
 @dataclass(frozen=True)
@@ -24,31 +26,80 @@ class ValidationReport:
 
     values: dict[str, float]
 
-    @property
-    def selection(self) -> float:
-        """The figure that picks the best checkpoint: mIoU plus mean AP of the hybrid score."""
+    def selection(self, rule: Selection) -> float:
+        """Return the figure that picks the best checkpoint.
+
+        Args:
+            rule: 'miou': closed mIoU; 'open_set': AP of the hybrid score on held-out negatives,
+                where there are none the mean over the anomaly sets; 'both': their sum. What was
+                not measured counts 0.
+        """
+        miou = self.values.get('closed/miou', 0.0)
         ap = [v for k, v in self.values.items() if k.endswith('/hybrid_ap')]
-        return self.values.get('closed/miou', 0.0) + (float(np.mean(ap)) if ap else 0.0)
+        open_set = self.values.get(f'{HELD_OUT}/hybrid_ap', float(np.mean(ap)) if ap else 0.0)
+        return {'miou': miou, 'open_set': open_set, 'both': miou + open_set}[rule]
 
     def line(self) -> str:
         """Return the figures in one line, in percent."""
         return ', '.join(f'{k} {100 * v:.1f}' for k, v in self.values.items())
 
 
-def validate(
-        model: DenseHybridNet, config: ValidationConfig, *, data_root: Path,
-        classes: ClassList = CITYSCAPES) -> ValidationReport:
-    """Measure closed mIoU, and AP and FPR95 of the hybrid score and of each of its parts."""
-    predictor = NetworkPredictor(model, config.size)
-    values = {}
-    if config.closed_set is not None:
-        pairs = open_inliers(config.closed_set, data_root, classes)
-        values['closed/miou'], _ = closed_miou(
-            predictor, pairs, model.num_classes, limit=config.closed_set_limit)
-    for root in config.anomaly_roots:
-        # At the network's size: a running check, not the published figure.
-        pairs = FolderPairs(resolve(root, data_root), labels='masks', size=config.size)
-        for name, found in pool_scores(predictor, pairs).measures().items():
-            values[f'{pairs.root.name}/{name}_ap'] = found.ap
-            values[f'{pairs.root.name}/{name}_fpr95'] = found.fpr95
-    return ValidationReport(values)
+@dataclass(frozen=True)
+class Validation:
+    """The opened sets of a run's validation.
+
+    Attributes:
+        config: how they are measured.
+        closed: labels are train ids; None = closed mIoU is not measured.
+        anomalies: by name, labels 0 known, 1 anomaly, VOID.
+    """
+
+    config: ValidationConfig
+    closed: LabeledImages | None
+    anomalies: dict[str, LabeledImages]
+
+    def due(self, step: int, end: int) -> bool:
+        """Return whether the configuration wants to measure after a step."""
+        return step % self.config.every == 0 or step == end
+
+    def measure(self, model: DenseHybridNet) -> ValidationReport:
+        """Measure closed mIoU, and AP and FPR95 of the hybrid score and of each of its parts.
+
+        All at the network's size: a running check, not the published figures.
+
+        Raises:
+            ValueError: an image or a label cannot be read; the message names it.
+        """
+        predictor = NetworkPredictor(model, self.config.size)
+        values = {}
+        if self.closed is not None:
+            values['closed/miou'], _ = closed_miou(
+                predictor, self.closed, model.num_classes, limit=self.config.closed_set_limit)
+        for name, images in self.anomalies.items():
+            for score, found in pool_scores(predictor, images).measures().items():
+                values[f'{name}/{score}_ap'] = found.ap
+                values[f'{name}/{score}_fpr95'] = found.fpr95
+        return ValidationReport(values)
+
+
+def open_validation(config: TrainingConfig, data_root: Path) -> Validation | None:
+    """Open what a configuration validates on, so that a missing set is found before training.
+
+    Raises:
+        ValueError, ConfigError: a set is missing or empty; the message names it.
+    """
+    found = config.validation
+    if found is None:
+        return None
+    classes = class_list(config.classes, data_root)
+    closed = None
+    if found.closed_set is not None:
+        closed = open_inliers(found.closed_set, data_root, classes)
+    anomalies: dict[str, LabeledImages] = {}
+    for root in found.anomaly_roots:
+        pairs = FolderPairs(resolve(root, data_root), labels='masks', size=found.size)
+        anomalies[pairs.root.name] = pairs
+    held_out = open_held_out(config, data_root)
+    if held_out is not None:
+        anomalies[HELD_OUT] = held_out
+    return Validation(found, closed, anomalies)

@@ -92,3 +92,31 @@ def test_bad_input_is_named(logits, dataset, labels, words):
 def test_unknown_weighting_is_refused():
     with pytest.raises(ValueError, match="'papre' is not known"):
         HybridLoss('papre')
+
+
+def test_margin_takes_the_place_of_the_likelihood_term():
+    terms = HybridLoss('code', 0.03, energy_margin=(1.0, 3.0))(LOGITS, DATASET, LABELS)
+    # ln p: 2.16984602 and 3.16984602 on the inliers, 1.90760596 on the negative
+    wanted = 0.90760596 ** 2 + (0.83015398 ** 2 + 0) / 2
+    assert terms.negative_likelihood.item() == close(wanted)
+    assert terms.total.item() == close(0.16984602 + 0.03 * wanted + 0.3 * 0.13681213)
+
+
+def test_margin_that_is_kept_teaches_nothing():
+    logits = LOGITS.clone().requires_grad_()
+    HybridLoss(energy_margin=(2.0, 2.0))(
+        logits, DATASET, LABELS).negative_likelihood.backward()
+    assert logits.grad.abs().max() == 0
+
+
+def test_floor_and_margin_exclude_each_other():
+    with pytest.raises(ValueError, match='energy_floor and energy_margin both bound'):
+        HybridLoss(energy_floor=0.0, energy_margin=(0.0, 1.0))
+
+
+def test_energy_of_negatives_is_reported_as_it_is():
+    terms = HybridLoss(energy_floor=5.0)(LOGITS, DATASET, LABELS)
+    assert terms.negative_likelihood.item() == 5
+    assert terms.negative_energy.item() == close(1.90760596)
+    none = HybridLoss()(LOGITS, DATASET, torch.tensor([[[0, 2, 3, 3]]]))
+    assert none.negative_energy.isnan()

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from hybrid_training.batch_stream import batches
 from hybrid_training.config import TrainingConfig
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.negatives import CutoutBank
 from hybrid_training.exceptions import ConfigError
-from hybrid_training.training_data import batches, training_samples
+from hybrid_training.training_data import training_samples
 
 
 def canvas() -> tuple[np.ndarray, np.ndarray]:
@@ -87,9 +88,9 @@ def test_resumed_stream_goes_on_where_it_stopped(toy_data, toy_config, workers):
     rest = list(batches(samples, batch_size=2, start=2, workers=workers))
     assert len(whole) == 4
     assert len(rest) == 2
-    for (image, label), (image_again, label_again) in zip(whole[2:], rest, strict=True):
-        assert torch.equal(image, image_again)
-        assert torch.equal(label, label_again)
+    for batch, again in zip(whole[2:], rest, strict=True):
+        assert torch.equal(batch.image, again.image)
+        assert torch.equal(batch.label, again.label)
 
 
 def test_real_negatives_paste(data_root: Path):

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_training.data.class_list import load_class_list
-from hybrid_training.data.label_ids import lookup_from_json
+from hybrid_training.data.label_codes import LabelCodes
+from hybrid_training.data.label_ids import VOID, lookup_from_json
 
 
 def read_lookup(path: Path) -> NDArray[np.uint8]:
@@ -23,3 +25,17 @@ def read_lookup(path: Path) -> NDArray[np.uint8]:
     if path.suffix.lower() in ('.yaml', '.yml'):
         return load_class_list(path).codes().table
     return lookup_from_json(path)
+
+
+def codes_from_json(path: Path) -> LabelCodes:
+    """Read a JSON of ids and train ids as a code: ids that it does not name are refused.
+
+    VOID = 255 may always occur.
+
+    Raises:
+        ValueError: not such a JSON.
+    """
+    table = lookup_from_json(path)
+    named = {entry['id'] for entry in json.loads(path.read_text(encoding='utf-8'))['classes']}
+    return LabelCodes.build(
+        {i: int(table[i]) for i in named if 0 <= i <= VOID}, void=(VOID,))

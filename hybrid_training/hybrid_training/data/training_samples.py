@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch.utils.data import Dataset
 
@@ -16,7 +17,7 @@ from hybrid_training.data.crops import ClassIndex, RandomCrop
 from hybrid_training.data.label_ids import VOID
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.mixed_content import MixedContent
-from hybrid_training.data.photometric import photometric_jitter
+from hybrid_training.data.photometric import PhotometricJitter
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         sources: inlier sets with their shares.
         crop: the random crop.
         mixed_content: the pasting of negatives; None trains closed-set.
+        jitter: the photometric jitter; None = none.
         num_classes: K; labels come out as 0..K-1, ignore = K, negative = K + 1.
         class_balanced: share of crops around a class drawn uniformly.
         seed: of everything random here.
@@ -43,12 +45,14 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __init__(
             self, sources: Sequence[Source], crop: RandomCrop, mixed_content: MixedContent | None,
-            *, num_classes: int, class_balanced: float, seed: int, length: int) -> None:
+            jitter: PhotometricJitter | None, *, num_classes: int, class_balanced: float,
+            seed: int, length: int) -> None:
         self._sources = tuple(sources)
         shares = np.array([s.share for s in sources], np.float64)
         self._shares = shares / shares.sum()
         self._crop = crop
         self._mixed_content = mixed_content
+        self._jitter = jitter
         self._num_classes = num_classes
         self._class_balanced = class_balanced
         self._seed = seed
@@ -61,22 +65,40 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return image (3, H, W) uint8 and label (H, W) uint8 of one sample."""
+        return self.draw(number)
+
+    def draw(self, number: int, attempt: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return one sample, or another one in its place for each `attempt` above 0.
+
+        Raises:
+            ValueError: an image, a label or a negative cannot be used; the message names it.
+        """
         cv2.setNumThreads(0)
-        rng = np.random.default_rng((self._seed, number))
-        source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
-        around = None
-        if rng.random() < self._class_balanced:
-            index, around = source.classes.draw(rng)
-        else:
-            index = int(rng.integers(len(source.pairs)))
-        image, label = self._crop(
-            source.pairs.image(index), source.pairs.label(index),
-            source.pairs.nominal_size(index), around=around, rng=rng)
+        rng = np.random.default_rng((self._seed, number, attempt) if attempt else
+                                    (self._seed, number))
+        image, label = self._inlier(rng)
         if self._mixed_content is None:
             label = self._ids[label]
         else:
             negative = VOID - 1
             self._mixed_content.paste(image, label, ignore=VOID, negative=negative, rng=rng)
             label = np.where(label == negative, np.uint8(self._num_classes + 1), self._ids[label])
-        image = photometric_jitter(image, rng)
+        if self._jitter is not None:
+            image = self._jitter(image, rng)
         return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(label)
+
+    def _inlier(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
+        around = None
+        if rng.random() < self._class_balanced:
+            index, around = source.classes.draw(rng)
+        else:
+            index = int(rng.integers(len(source.pairs)))
+        image, label = source.pairs.image(index), source.pairs.label(index)
+        if image.shape[:2] != label.shape:
+            (height, width), (rows, columns) = image.shape[:2], label.shape
+            msg = (f'{source.pairs.root}: {source.pairs.names[index]}: the image is '
+                   f'{width}x{height}, its label {columns}x{rows}; want the same size')
+            raise ValueError(msg)
+        nominal = source.pairs.size or (image.shape[0], image.shape[1])
+        return self._crop(image, label, nominal, around=around, rng=rng)

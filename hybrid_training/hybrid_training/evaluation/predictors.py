@@ -85,13 +85,15 @@ class NetworkPredictor:
 
     def logits(self, rgb: NDArray[np.uint8]) -> HybridLogits:
         """Return what both heads say about one picture (H, W, 3) uint8 RGB of any size."""
-        image = torch.from_numpy(resize_frame(rgb, self._size)).permute(2, 0, 1)[None].float()
+        device = next(self._model.parameters()).device
+        image = torch.from_numpy(resize_frame(rgb, self._size)).to(device)
+        image = image.permute(2, 0, 1)[None].float()
         training = self._model.training
         self._model.eval()
         with torch.inference_mode():
             found: HybridLogits = self._model(image)
         self._model.train(training)
-        return found
+        return HybridLogits(found.logits.cpu(), found.dataset_logit.cpu())
 
 
 class ExportedPredictor:

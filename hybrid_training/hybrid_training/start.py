@@ -1,0 +1,47 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where a run starts: at ImageNet weights, at another checkpoint, or where it was left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from hybrid_training.checkpoint import load_checkpoint
+from hybrid_training.config import TrainingConfig, class_list, resolve, stored_classes
+from hybrid_training.exceptions import CheckpointError
+from hybrid_training.learner import Learner
+from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
+from hybrid_training.training_data import first_crops
+
+
+def start_or_resume(
+        config: TrainingConfig, last: Path, *, device: torch.device, data_root: Path) -> Learner:
+    """Build network and optimiser on a device, as they were left if `last` exists.
+
+    Raises:
+        CheckpointError: a checkpoint cannot be read, or does not fit the configuration.
+    """
+    classes = class_list(config.classes, data_root)
+    model = fresh_network(
+        config.model, len(classes), data_root=data_root,
+        pretrained=config.init is None and not last.is_file())
+    if not last.is_file():
+        if config.init is not None:
+            load_start(model, resolve(config.init, data_root), config.model, classes,
+                       crops=lambda: first_crops(config, data_root))
+        return Learner(model.to(device), config)
+    checkpoint = load_checkpoint(last)
+    if stored_classes(checkpoint.config).names != classes.names:
+        msg = f'{last}: trained on other classes than the configuration has; take another run'
+        raise CheckpointError(msg)
+    require_architecture(last, checkpoint, config.model)
+    learner = Learner(model.to(device), config)
+    try:
+        learner.restore(checkpoint)
+    except (RuntimeError, ValueError, KeyError) as error:
+        msg = (f'{last}: does not fit the configuration ({error}); go on with the configuration '
+               'that it was trained with, or take another run')
+        raise CheckpointError(msg) from error
+    return learner

@@ -1,0 +1,81 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images that cannot be used: named and fatal, or skipped, reported and the same every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from hybrid_training.batch_stream import TRIES, batches
+from hybrid_training.config import TrainingConfig
+from hybrid_training.data.training_samples import TrainingSamples
+from hybrid_training.exceptions import DataError
+from hybrid_training.training_data import training_samples
+
+
+@pytest.fixture
+def data(toy_data, tmp_path) -> Path:
+    root = tmp_path / 'data'
+    shutil.copytree(toy_data, root)
+    return root
+
+
+def stream(data: Path, toy_config: dict, **options):
+    config = TrainingConfig.model_validate({**toy_config, 'steps': 12})
+    faults: list[str] = []
+    samples = training_samples(config, data, on_fault=faults.append)
+    return batches(samples, batch_size=2, start=0, **options)
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(b'not an image')
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_unreadable_image_is_named_in_one_line(data, toy_config, workers):
+    spoil(data / 'streets/train/images/3.jpg')
+    with pytest.raises(DataError) as caught:
+        list(stream(data, toy_config, workers=workers))
+    assert str(caught.value) == (
+        f'{data}/streets/train/images/3.jpg: not a readable image; mend or remove it, or set '
+        'on_bad_image: skip')
+
+
+def test_image_of_another_size_than_its_label_is_named(data, toy_config):
+    cv2.imwrite(str(data / 'streets/train/images/3.jpg'), np.zeros((90, 80, 3), np.uint8))
+    with pytest.raises(DataError, match=r'streets/train: 3: the image is 80x90, its label 96x96'):
+        list(stream(data, toy_config, workers=0))
+
+
+def test_skipped_image_is_reported_and_replaced_the_same_way(data, toy_config):
+    spoil(data / 'streets/train/images/3.jpg')
+    first = list(stream(data, toy_config, on_bad_image='skip', workers=1))
+    again = list(stream(data, toy_config, on_bad_image='skip', workers=0))
+    faults = [f for batch in first for f in batch.faults]
+    assert set(faults) == {f'{data}/streets/train/images/3.jpg: not a readable image'}
+    assert len(first) == 12
+    for one, other in zip(first, again, strict=True):
+        assert one.image.shape == (2, 3, 64, 64)
+        assert torch.equal(one.image, other.image)
+        assert one.faults == other.faults
+
+
+def test_set_without_a_usable_image_is_not_skipped_for_ever(data, toy_config):
+    for path in (data / 'streets/train/images').iterdir():
+        spoil(path)
+    with pytest.raises(DataError, match=rf'{TRIES} images in a row cannot be used, the last: .*'):
+        list(stream(data, toy_config, on_bad_image='skip', workers=0))
+
+
+def test_worker_that_dies_is_told_plainly(data, toy_config, monkeypatch):
+    import os
+
+    monkeypatch.setattr(TrainingSamples, 'draw', lambda *_: os._exit(9))
+    with pytest.raises(DataError, match='a process that makes crops died'):
+        list(stream(data, toy_config, workers=1))
