@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hybrid_perception import open_set
 from hybrid_perception.backends.base import Backend
+from hybrid_perception.buffers import BufferPool
 from hybrid_perception.exceptions import EncodingError, EngineError, ParameterError
 from hybrid_perception.geometry import Roi, resize_frame
 from hybrid_perception.labels import UNLABELED
@@ -45,7 +46,8 @@ class Segmentation:
 class Segmenter:
     """Crops, resizes, infers and brings the answer back to the camera's pixels.
 
-    For one thread at a time. No result shares memory with another.
+    For one thread at a time. A result stays as it is while anyone holds it or a view of it; its
+    memory then serves a later frame, so that a steady state allocates nothing of image size.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Segmenter:
         self._ignored: NDArray[np.bool_] | None = None
         self._ignored_for: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._input = np.empty((1, *manifest.input_size, 3), np.uint8)
+        self._buffers = BufferPool()
 
     def segment(self, rgb: NDArray[np.uint8]) -> Segmentation:
         """Segment one frame.
@@ -102,11 +105,12 @@ class Segmenter:
         label, score = self._backend.infer(self._input)
         self._check_answer(label, score)
         if self._output_size == 'source':
-            label, score = _bring_back(label, score, region, rgb.shape[:2])
+            label = self._bring_back(label, region, rgb.shape[:2], UNLABELED)
+            score = self._bring_back(score, region, rgb.shape[:2], np.nan)
         ignored = self._ignored_pixels(rgb.shape[:2], region, label.shape)
         if ignored is not None:
-            label[ignored] = UNLABELED
-            score[ignored] = np.nan
+            np.copyto(label, UNLABELED, where=ignored)
+            np.copyto(score, np.nan, where=ignored)
         return Segmentation(label, score)
 
     def output_view(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -121,7 +125,10 @@ class Segmenter:
         """
         if self._output_size == 'source':
             return rgb
-        return resize_frame(rgb[self._fit_roi(rgb).slices], self._manifest.input_size)
+        region, size = rgb[self._fit_roi(rgb).slices], self._manifest.input_size
+        if region.shape[:2] == size:
+            return region
+        return resize_frame(region, size, out=self._buffers.take((*size, 3), np.uint8))
 
     def warm_up(self, iterations: int = 1) -> None:
         """Infer on a grey frame so that the first real one is not slow.
@@ -136,6 +143,25 @@ class Segmenter:
     def close(self) -> None:
         """Free the backend."""
         self._backend.close()
+
+    def _bring_back(
+        self, answer: NDArray[Any], region: Roi, source: tuple[int, int], nothing: float
+    ) -> NDArray[Any]:
+        """Resize an answer to its region and set it into a frame that says nothing elsewhere."""
+        size = (region.height, region.width)
+        if answer.shape == source == size:
+            return answer
+        whole = self._buffers.take(source, answer.dtype)
+        if size != source:
+            whole.fill(nothing)
+        inside = whole[region.slices]
+        if answer.shape == size:
+            np.copyto(inside, answer)
+        else:
+            # INTER_NEAREST would shift by up to half a pixel against the bilinear score.
+            exact = cv2.INTER_NEAREST_EXACT if answer.dtype == np.uint8 else cv2.INTER_LINEAR
+            cv2.resize(answer, size[::-1], dst=inside, interpolation=exact)
+        return whole
 
     def _fit_roi(self, rgb: NDArray[np.uint8]) -> Roi:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
@@ -181,24 +207,6 @@ class Segmenter:
         return self._ignored
 
 
-def _bring_back(
-    label: NDArray[np.uint8], score: NDArray[np.float32], region: Roi, source: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Resize an answer to its region and set it into a frame that says nothing elsewhere."""
-    size = (region.height, region.width)
-    if label.shape != size:
-        label = _nearest(label, size)
-        score = np.asarray(cv2.resize(score, size[::-1], interpolation=cv2.INTER_LINEAR))
-    if size == source:
-        return label, score
-    full_label = np.full(source, UNLABELED, np.uint8)
-    full_score = np.full(source, np.nan, np.float32)
-    full_label[region.slices] = label
-    full_score[region.slices] = score
-    return full_label, full_score
-
-
 def _nearest(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    # INTER_NEAREST would shift by up to half a pixel against the bilinear score.
     resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(resized, np.uint8)

@@ -4,38 +4,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import math
 import os
 from pathlib import Path
 
-_QUOTA_V2 = Path('/sys/fs/cgroup/cpu.max')
-_QUOTA_V1 = Path('/sys/fs/cgroup/cpu/cpu.cfs_quota_us')
-_PERIOD_V1 = Path('/sys/fs/cgroup/cpu/cpu.cfs_period_us')
 
+def usable_cores(root: Path = Path('/')) -> int:
+    """Count the cores that affinity and the control groups' quotas leave to this process.
 
-def usable_cores() -> int:
-    """Count the cores that affinity and the container's quota leave to this process.
+    Two hardware threads of one core count once: convolutions gain nothing from the second, and the
+    rest of the robot loses it.
+
+    Args:
+        root: Where /proc and /sys are; for tests.
 
     Returns:
         At least 1. A quota of 1.5 cores gives 1: more threads would be stopped in turn.
+
+    Source: cgroups(7); Control Group v2, cpu.max; CFS bandwidth control (version 1).
     """
     if hasattr(os, 'sched_getaffinity'):
-        allowed = len(os.sched_getaffinity(0))
+        allowed = os.sched_getaffinity(0)
     else:
-        allowed = os.cpu_count() or 1
-    return max(1, min(allowed, math.floor(_quota())))
+        allowed = set(range(os.cpu_count() or 1))
+    physical = len({_siblings(root, cpu) for cpu in allowed})
+    return max(1, min([physical, *(math.floor(quota) for quota in _quotas(root))]))
 
 
-def _quota() -> float:
-    """Read the CPU quota of the control group in cores; the largest number where there is none."""
-    for quota_and_period in (_read(_QUOTA_V2), _read(_QUOTA_V1) + _read(_PERIOD_V1)):
-        if len(quota_and_period) == 2 and quota_and_period[0].isdigit():
-            return max(1.0, int(quota_and_period[0]) / int(quota_and_period[1]))
-    return float(2**31)
+def _siblings(root: Path, cpu: int) -> str:
+    """Name the core of a hardware thread; the thread itself where the kernel does not tell."""
+    path = root / f'sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list'
+    return ' '.join(_read(path)) or f'cpu{cpu}'
 
 
-def _read(path: Path) -> list[str]:
+def _quotas(root: Path) -> Iterator[float]:
+    """Yield the quota, in cores, of each control group that this process is in."""
+    for folder in _groups(root):
+        quota = (_read(folder / 'cpu.max')
+                 or _read(folder / 'cpu.cfs_quota_us') + _read(folder / 'cpu.cfs_period_us'))
+        # 'max' and -1 say that there is no quota.
+        if len(quota) == 2 and all(number.isdigit() and int(number) for number in quota):
+            yield int(quota[0]) / int(quota[1])
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """Yield the folders of this process's control groups and of those around them.
+
+    In a container the path in /proc may be the host's and not exist; the mount is then the group.
+    """
+    for line in _read(root / 'proc/self/cgroup', separator='\n') or ['0::/']:
+        _, _, rest = line.partition(':')
+        controllers, _, path = rest.partition(':')
+        if controllers and 'cpu' not in controllers.split(','):
+            continue
+        # Version 2 names no controllers; version 1 is mounted under theirs, often as a link.
+        for mount in {controllers, 'cpu', 'cpu,cpuacct'} if controllers else {''}:
+            top = root / 'sys/fs/cgroup' / mount
+            group = top / path.lstrip('/')
+            yield from (folder for folder in (group, *group.parents)
+                        if folder == top or top in folder.parents)
+
+
+def _read(path: Path, separator: str | None = None) -> list[str]:
     try:
-        return path.read_text(encoding='ascii').split()
+        return path.read_text(encoding='ascii').strip().split(separator)
     except (OSError, UnicodeDecodeError):
         return []

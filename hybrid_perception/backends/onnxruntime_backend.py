@@ -76,6 +76,9 @@ def _open_session(manifest: Manifest, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # One block planned for all tensors at once takes 76 MB more for the shipped model, and no
+    # less time.
+    options.enable_mem_pattern = False
     # Waiting threads would otherwise burn the cores that the rest of the robot needs.
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     options.add_session_config_entry('session.inter_op.allow_spinning', '0')

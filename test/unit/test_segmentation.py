@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -103,6 +104,27 @@ def test_later_frames_do_not_change_earlier_answers(make_segmenter, size, option
     assert not np.shares_memory(first.anomaly_score, second.anomaly_score)
     np.testing.assert_array_equal(first.label, kept[0])
     np.testing.assert_array_equal(first.anomaly_score, kept[1])
+
+
+@pytest.mark.parametrize('options', [
+    {}, {'output_size': 'network'}, {'roi': Roi(100, 50, 300, 100)},
+    {'ignore_mask': np.ones((4, 4), np.uint8)}])
+def test_a_steady_state_allocates_nothing_of_image_size(make_tiny_model, options):
+    manifest = load_manifest(make_tiny_model(128, 256))
+    segmenter = Segmenter(manifest, create_backend('auto', manifest, threads=1), **options)
+    frame, held = halves(256, 512), None
+    peaks = []
+    tracemalloc.start()
+    try:
+        for _ in range(8):
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            held = segmenter.segment(frame), segmenter.output_view(frame), held and held[0]
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    assert held[0].label.shape == held[1].shape[:2]
+    assert max(peaks[4:]) < 128 * 256 / 2  # half a label at the network's size, the smallest image
 
 
 def test_the_frame_is_not_changed(make_segmenter):

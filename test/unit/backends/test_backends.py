@@ -9,7 +9,6 @@ import logging
 import numpy as np
 import pytest
 
-from hybrid_perception.backends import cores
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.exceptions import EngineError, ModelError, ParameterError
@@ -103,23 +102,3 @@ def test_tensors_that_differ_from_the_manifest_are_named(make_tiny_model, fields
     manifest = load_manifest(make_tiny_model(**fields))
     with pytest.raises(ModelError, match=message):
         OnnxRuntimeBackend(manifest, threads=1)
-
-
-@pytest.mark.parametrize(('v2', 'quota', 'period', 'expected'), [
-    ('max 100000\n', None, None, 8),
-    ('150000 100000\n', None, None, 1),
-    ('50000 100000\n', None, None, 1),
-    ('400000 100000\n', None, None, 4),
-    ('3200000 100000\n', None, None, 8),
-    (None, '200000\n', '100000\n', 2),
-    (None, '-1\n', '100000\n', 8),
-    (None, None, None, 8),
-])
-def test_cores_follow_affinity_and_quota(tmp_path, monkeypatch, v2, quota, period, expected):
-    monkeypatch.setattr('os.sched_getaffinity', lambda pid: set(range(8)))
-    for name, text in (('_QUOTA_V2', v2), ('_QUOTA_V1', quota), ('_PERIOD_V1', period)):
-        path = tmp_path / name
-        if text is not None:
-            path.write_text(text)
-        monkeypatch.setattr(cores, name, path)
-    assert cores.usable_cores() == expected
