@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sys
 
 from hybrid_perception.exceptions import HybridPerceptionError
-from hybrid_training.cli import data, evaluate, export, quantize, train
+from hybrid_training.cli import data, evaluate, export, model, quantize, train
 from hybrid_training.cli.arguments import add_data_argument
 from hybrid_training.exceptions import HybridTrainingError
 
@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar='COMMAND', required=True)
     for command in _COMMANDS:
         add_data_argument(command.add_parser(subparsers))
+    model.add_parser(subparsers)  # reads no data
     data.add_parser(subparsers)  # its own subcommands take --data
     return parser
 

@@ -19,6 +19,7 @@ from hybrid_perception.manifest import Manifest
 from hybrid_perception.segmentation import Segmenter
 from hybrid_training.max_logit_statistics import MaxLogitStatistics
 from hybrid_training.models.dense_hybrid import DenseHybridNet, HybridLogits
+from hybrid_training.models.upgrade import UpgradedNet
 from hybrid_training.scores import SCORES
 
 PARTS = ('hybrid', 'discriminative', 'generative', 'max_softmax')
@@ -60,8 +61,8 @@ class NetworkPredictor:
     """
 
     def __init__(
-            self, model: DenseHybridNet, size: tuple[int, int], *, scores: Sequence[str] = PARTS,
-            statistics: MaxLogitStatistics | None = None) -> None:
+            self, model: DenseHybridNet | UpgradedNet, size: tuple[int, int], *,
+            scores: Sequence[str] = PARTS, statistics: MaxLogitStatistics | None = None) -> None:
         unknown = sorted(set(scores) - set(SCORES))
         if unknown:
             msg = f'no score is called {", ".join(unknown)}; there are {", ".join(SCORES)}'

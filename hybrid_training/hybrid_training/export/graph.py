@@ -14,6 +14,7 @@ from torch import nn
 from hybrid_training.export.tail import Tail
 from hybrid_training.export.tail_names import DEFAULT_TAIL
 from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.upgrade import UpgradedNet
 
 
 class DeployedNet(nn.Module):
@@ -39,3 +40,30 @@ class DeployedNet(nn.Module):
         pixels = image.to(torch.float32).permute(0, 3, 1, 2)
         label, score = self.tail(self.head(self.decoder(self.encoder(pixels))))
         return label, score
+
+
+class DeployedUpgrade(nn.Module):
+    """A network of one's own with the added head, between the same two ends.
+
+    Args:
+        model: from `models.upgrade`.
+        tail: as in `DeployedNet`.
+    """
+
+    def __init__(self, model: UpgradedNet, tail: str = DEFAULT_TAIL) -> None:
+        super().__init__()
+        self.network = model
+        self.tail = Tail(model.num_classes, tail)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map `image` (1, H, W, 3) uint8 RGB to label uint8 and score float32, (1, H, W)."""
+        logits, dataset_logit = self.network(image.to(torch.float32).permute(0, 3, 1, 2))
+        label, score = self.tail(torch.cat([logits, dataset_logit.unsqueeze(1)], dim=1))
+        return label, score
+
+
+def deployed(model: DenseHybridNet | UpgradedNet, tail: str = DEFAULT_TAIL) -> nn.Module:
+    """Return the graph to export of either kind of network."""
+    if isinstance(model, UpgradedNet):
+        return DeployedUpgrade(model, tail)
+    return DeployedNet(model, tail)

@@ -9,15 +9,17 @@ import warnings
 
 import torch
 
-from hybrid_training.export.graph import DeployedNet
+from hybrid_training.export.graph import deployed
 from hybrid_training.export.tail_names import DEFAULT_TAIL
 from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.upgrade import UpgradedNet
 
 OPSET = 18
 
 
 def write_onnx(
-        model: DenseHybridNet, path: Path, size: tuple[int, int], tail: str = DEFAULT_TAIL,
+        model: DenseHybridNet | UpgradedNet, path: Path, size: tuple[int, int],
+        tail: str = DEFAULT_TAIL,
 ) -> None:
     """Export a network for pictures of one size (height, width), multiples of 32.
 
@@ -32,7 +34,7 @@ def write_onnx(
         msg = f'size {size[0]}x{size[1]}: height and width must be multiples of 32'
         raise ValueError(msg)
     # Weights in channels_last would be written as a Transpose each.
-    network = DeployedNet(model, tail).to(memory_format=torch.contiguous_format).eval()
+    network = deployed(model, tail).to(memory_format=torch.contiguous_format).eval()
     image = torch.zeros(1, *size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # the exporter warns of its own internals
