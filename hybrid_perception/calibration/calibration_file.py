@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 
+from hybrid_perception.calibration.drift_table import DriftReference
 from hybrid_perception.exceptions import ModelError, ParameterError
 
 SUFFIX = '.calibration.json'
@@ -72,17 +73,49 @@ def load_calibrated_points(manifest: Path, sha256: str) -> dict[str, dict[str, A
         stem, _, name = path.name.removesuffix(SUFFIX).rpartition('.')
         if stem != manifest.stem or not _NAME.fullmatch(name):
             continue   # of another model in this folder
-        try:
-            document = json.loads(path.read_text(encoding='utf-8'))
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f'{path} is not a calibration: {error}; mend or remove it') from error
-        _check(path, document)
+        document = _read(path)
         if document['model_sha256'] != sha256:
             _LOGGER.warning('%s was made for another model and is not used; calibrate again', path)
             continue
         points.update(document['operating_points'])
     return points
+
+
+def load_drift_reference(manifest: Path, sha256: str, name: str) -> DriftReference | None:
+    """Read what a calibration says on the looks of its drive.
+
+    Args:
+        manifest: the manifest's file.
+        sha256: hash of the model.
+        name: of the calibration.
+
+    Returns:
+        None where there is no such calibration of this model, or where it does not say it.
+
+    Raises:
+        ModelError: The file cannot be read, or a field is wrong.
+    """
+    path = calibration_path(manifest, name)
+    if not path.is_file():
+        return None
+    document = _read(path)
+    if document['model_sha256'] != sha256 or 'drift' not in document:
+        return None
+    fields = document['drift']
+    if len(fields['edges']) != len(fields['shares']):
+        raise ModelError(f'{path}: drift.edges and drift.shares must be of one length')
+    return DriftReference(**{
+        **fields, 'name': name, 'edges': tuple(fields['edges']),
+        'shares': tuple(fields['shares'])})
+
+
+def _read(path: Path) -> Any:
+    try:
+        document = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise ModelError(f'{path} is not a calibration: {error}; mend or remove it') from error
+    _check(path, document)
+    return document
 
 
 def _check(path: Path, document: Any) -> None:

@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from hybrid_perception.calibration.calibration_file import calibration_path, write_calibration
+from hybrid_perception.calibration.drift_table import LEAST_WINDOWS, DriftTable
 from hybrid_perception.calibration.score_table import ScoreTable
 from hybrid_perception.cli.arguments import (
     add_model_arguments,
@@ -25,6 +26,7 @@ from hybrid_perception.cli.arguments import (
 from hybrid_perception.cli.progress import Progress
 from hybrid_perception.exceptions import EncodingError, ParameterError
 from hybrid_perception.manifest import load_manifest
+from hybrid_perception.replay.frame import NANOSECONDS
 from hybrid_perception.replay.overlap import overlap
 from hybrid_perception.replay.replayer import Skipped, decode_frames
 from hybrid_perception.replay.source import Source
@@ -82,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
     source = open_recording(arguments)
     backend, segmenter = open_segmenter(arguments, manifest)
     try:
-        table, skipped = _measure(source, segmenter, arguments.every)
+        table, drift, skipped = _measure(source, segmenter, arguments.every)
     finally:
         segmenter.close()
     document: dict[str, Any] = {
@@ -102,13 +104,18 @@ def run(arguments: argparse.Namespace) -> None:
         'score_quantiles': {
             'share': list(_SHARES), 'score': [table.quantile(share) for share in _SHARES]},
     }
+    looks = drift.reference()
+    if looks is not None:
+        document['drift'] = looks
     path = write_calibration(manifest.path, document)
     _tell(path, document, source, skipped)
 
 
-def _measure(source: Source, segmenter: Segmenter, every: int) -> tuple[ScoreTable, list[str]]:
+def _measure(
+    source: Source, segmenter: Segmenter, every: int
+) -> tuple[ScoreTable, DriftTable, list[str]]:
     """Stream the drive through the model; decoding and inference overlap."""
-    table = ScoreTable()
+    table, drift = ScoreTable(), DriftTable()
     skipped: list[str] = []
     total = None if source.total is None else -(-source.total // every)
     frames = overlap(decode_frames(islice(source.frames(), 0, None, every)))
@@ -118,14 +125,17 @@ def _measure(source: Source, segmenter: Segmenter, every: int) -> tuple[ScoreTab
                 skipped.append(item.reason)
             else:
                 try:
-                    table.add(segmenter.segment(item.rgb).anomaly_score)
+                    score = segmenter.segment(item.rgb).anomaly_score
                 except (EncodingError, ParameterError) as error:
                     skipped.append(f'frame {item.frame.index}: {error}')
+                else:
+                    table.add(score)
+                    drift.add(score, item.frame.stamp.nanoseconds / NANOSECONDS)
             progress.step()
     if not table.frames:
         raise ParameterError('no frame of the recording can be used'
                              + (f'; the first: {skipped[0]}' if skipped else ''))
-    return table, skipped
+    return table, drift, skipped
 
 
 def _operating_point(table: ScoreTable, rate: float, recording: Path) -> dict[str, Any]:
@@ -144,8 +154,20 @@ def _tell(path: Path, document: dict[str, Any], source: Source, skipped: list[st
         print(f'  {name:<24} threshold {point["threshold"]:.4f}, {100 * point["fpr"]:.3f} % of '
               'the pixels of this drive reach it')
     print(document['guarantee'])
+    print(_tell_drift(document))
     for note in source.notes:
         print(f'note: {note}', file=sys.stderr)
     if skipped:
         print(f'{len(skipped)} frame(s) could not be used; the first: {skipped[0]}',
               file=sys.stderr)
+
+
+def _tell_drift(document: dict[str, Any]) -> str:
+    looks = document.get('drift')
+    if looks is None:
+        return (f'Too short, or too even, a drive to watch for drift: that needs {LEAST_WINDOWS} '
+                'frames or more.')
+    return (f'Drift: the node warns when windows of {looks["window"]} frames, '
+            f'{looks["interval"]:.2g} s apart, differ from this drive by more than '
+            f'drift.tolerance * {looks["limit"]:.3f} (Jensen-Shannon distance; the farthest of '
+            f'the {looks["windows"]} windows of this drive).')

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from hybrid_perception.ros.drift import DriftReport
 from hybrid_perception.ros.statistics import Counts
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -46,6 +47,7 @@ class Health:
     median_latency: float | None
     watched: tuple[str, ...]
     engine: Mapping[str, str]
+    drift: DriftReport
 
 
 def judge_input(health: Health, new_bad_frames: int) -> tuple[bytes, str]:
@@ -82,6 +84,41 @@ def judge_inference(health: Health) -> tuple[bytes, str]:
     return OK, 'segmenting'
 
 
+def judge_drift(health: Health) -> tuple[bytes, str]:
+    """Return level and message about whether the camera looks as it did when calibrated."""
+    report, state = health.drift, health.drift.state
+    if health.state != 'active':
+        return OK, f'not watched while {health.state}'
+    if report.unwatched:
+        return OK, report.unwatched
+    if state.distance is None:
+        return OK, (f'comparing with calibration {report.calibration}: {state.frames} of '
+                    f'{report.window} frames')
+    if not state.drifted:
+        return OK, f'looks like the drive of calibration {report.calibration}'
+    return WARN, (
+        f'the camera no longer looks like the drive of calibration {report.calibration} (distance '
+        f'{state.distance:.3f}, limit {state.limit:.3f}): look at lens, exposure, mounting and '
+        'place; if they are right, calibrate anew, for the threshold no longer holds its rate')
+
+
+def drift_values(report: DriftReport) -> dict[str, str]:
+    """Return the numbers behind the judgement on drift."""
+    if report.unwatched:
+        return {}
+    state = report.state
+    return {
+        'calibration': report.calibration,
+        'distance of the last window': (
+            'none yet' if state.distance is None else f'{state.distance:.4f}'),
+        'limit': f'{state.limit:.4f}',
+        'windows compared': str(state.windows),
+        'windows beyond the limit, in a row': str(state.strikes),
+        'frames of a window': str(report.window),
+        'inlier-looking pixels of the last window (%)': f'{100 * state.inlier_share:.1f}',
+    }
+
+
 class Diagnostics:
     """Publisher of the report."""
 
@@ -94,9 +131,11 @@ class Diagnostics:
     def publish(self, health: Health) -> None:
         """Publish the report; bad frames are a warning in the period in which they came."""
         new_bad_frames = health.counts.bad - self._bad_frames
-        verdict = judge_input(health, new_bad_frames)
+        verdict, drift = judge_input(health, new_bad_frames), judge_drift(health)
         if verdict[0] == WARN and not new_bad_frames:
             self._node.get_logger().warning(verdict[1], throttle_duration_sec=QUIET)
+        if drift[0] == WARN:
+            self._node.get_logger().warning(drift[1], throttle_duration_sec=QUIET)
         self._bad_frames = health.counts.bad
         counts = health.counts
         report = DiagnosticArray()
@@ -118,6 +157,7 @@ class Diagnostics:
                 'outputs read': ', '.join(health.watched) or 'none',
                 **health.rates,
             }),
+            self._status('drift', drift, drift_values(health.drift)),
         ]
         self._publisher.publish(report)
 

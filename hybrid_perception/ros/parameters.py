@@ -146,6 +146,10 @@ TABLE: tuple[Entry, ...] = (
     Entry('confidence_range', 5.0,
           'Distance of the score from the threshold at which ~/confidence is full (255), on '
           'either side; at the threshold it is 0', read_only=False, range=(0.001, 1000.0)),
+    Entry('drift.tolerance', 1.5,
+          'Factor on the limit of the calibration from which on diagnostics warn that the camera '
+          'no longer looks like its drive; 0: off. Only with an operating point of a calibration',
+          range=(0.0, 100.0)),
     Entry('max_latency', 0.0,
           'Frames older than this when their turn comes are dropped; 0: off. '
           'Needs stamps of the same clock as the node', unit='s', range=(0.0, 3600.0)),
@@ -189,6 +193,7 @@ class NodeParameters:
     objects_min_area: float
     objects_max_count: int
     confidence_range: float
+    drift_tolerance: float
     max_latency: float
     watchdog_timeout: float
     label_info_period: float

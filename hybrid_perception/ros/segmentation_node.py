@@ -15,6 +15,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hybrid_perception.exceptions import EngineError
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
+from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
 from hybrid_perception.ros.interruptible import TICK, run_interruptible
 from hybrid_perception.ros.label_info import LabelInfoPublisher
@@ -27,7 +28,6 @@ from hybrid_perception.ros.sharing import Sharing
 from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.ros.transitions import reported
 from hybrid_perception.ros.worker import Worker
-from hybrid_perception.scene import Style
 
 FINISH_TIMEOUT = 10.0
 """Seconds that deactivate waits for the frame in flight; longer means that the engine hangs."""
@@ -69,6 +69,7 @@ class SegmentationNode(LifecycleNode):
         self._inputs: list[Any] = []
         self._threshold = 0.0
         self._statistics = FrameStatistics()
+        self._drift = DriftWatch()
         self._settings = ParameterServer(self, accept=self._accept)
         compressed = self.parameters.image_transport == 'compressed'
         self._message_type = CompressedImage if compressed else Image
@@ -103,6 +104,7 @@ class SegmentationNode(LifecycleNode):
             lambda: load_engine(parameters, stop, self._note_step, backends), stop,
             while_waiting=self._tick)
         self._threshold = active_threshold(parameters, self._engine.manifest)
+        self._drift.choose(parameters, self._engine.manifest)
         self._label_info = LabelInfoPublisher(
             self, self._engine.manifest.class_map, lambda: self._threshold,
             parameters.label_info_period)
@@ -119,8 +121,10 @@ class SegmentationNode(LifecycleNode):
         assert self._label_info is not None
         self._statistics.begin()
         self._worker = Worker(
-            self, self._engine, self._outputs, self._statistics, topic=self._topic,
-            turns=self._sharing.turns, max_latency=self.parameters.max_latency, style=self._style,
+            self, self._engine, self._outputs, self._statistics, self._drift,
+            topic=self._topic, turns=self._sharing.turns,
+            max_latency=self.parameters.max_latency,
+            style=lambda: frame_style(self.parameters, self._threshold),
             on_failure=self._report_failure)
         self._inputs = [
             self.create_subscription(message_type, topic, callback, input_qos(),
@@ -210,10 +214,8 @@ class SegmentationNode(LifecycleNode):
         if self._engine is None or self._label_info is None:
             return
         self._threshold = active_threshold(values, self._engine.manifest)
+        self._drift.choose(values, self._engine.manifest)
         self._label_info.publish()
-
-    def _style(self) -> Style:
-        return frame_style(self.parameters, self._threshold)
 
     def _report_failure(self, error: Exception) -> None:
         """Take note of an error of the inference thread; called in that thread."""
@@ -252,4 +254,4 @@ class SegmentationNode(LifecycleNode):
             silence=self._statistics.silence,
             watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
-            watched=tuple(sorted(watched)), engine=engine))
+            watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report()))

@@ -18,6 +18,7 @@ from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, P
 from hybrid_perception.latest import LatestSlot
 from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.ros.camera_info import camera_info_for
+from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
@@ -51,6 +52,7 @@ class Worker:
         engine: Engine,
         outputs: Outputs,
         statistics: FrameStatistics,
+        drift: DriftWatch,
         *,
         topic: str,
         turns: Turns,
@@ -65,6 +67,7 @@ class Worker:
             engine: the model.
             outputs: where the answers go.
             statistics: where frames are counted.
+            drift: what looks at the scores.
             topic: the resolved input topic, for messages.
             turns: who of this process may run the engine next.
             max_latency: seconds; older frames are dropped; 0 is off.
@@ -75,6 +78,8 @@ class Worker:
         self._engine = engine
         self._outputs = outputs
         self._statistics = statistics
+        self._drift = drift
+        drift.reset()
         self._topic = topic
         self._turns = turns
         self._waiting_since = 0.0
@@ -118,6 +123,7 @@ class Worker:
         self._slot.clear()
         self._last_stamp = self._unsettled_until = 0.0
         self._statistics.forget_rates()
+        self._drift.reset()
 
     def end(self, timeout: float) -> bool:
         """Finish the frame in flight and end the thread; return whether it ended in time."""
@@ -176,9 +182,11 @@ class Worker:
                       track=lambda objects: self._tracker.update(objects, stamp))
         self._outputs.publish(
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
-        processing = time.monotonic() - start
+        processing, settled = time.monotonic() - start, jumps == self._jumps
         # What the clock says after a jump has nothing to do with a stamp from before.
-        latency = self._age(message) if jumps == self._jumps else None
+        latency = self._age(message) if settled else None
+        if settled:
+            self._drift.add(segmentation.anomaly_score, stamp)
         cycle = self._statistics.complete(processing=processing, latency=latency)
         self._outputs.publish_timing(
             watched, processing=processing, latency=latency, cycle=cycle)

@@ -9,7 +9,11 @@ import logging
 
 import pytest
 
-from hybrid_perception.calibration.calibration_file import calibration_path, write_calibration
+from hybrid_perception.calibration.calibration_file import (
+    calibration_path,
+    load_drift_reference,
+    write_calibration,
+)
 from hybrid_perception.exceptions import ModelError, ParameterError
 from hybrid_perception.manifest import load_manifest
 
@@ -54,7 +58,27 @@ def test_a_neighbour_whose_name_begins_alike_is_left_alone(make_tiny_model, capl
     assert caplog.text == ''
 
 
+DRIFT = {'edges': [-8.0, -2.0], 'shares': [0.5, 0.5], 'window': 16, 'interval': 0.1,
+         'limit': 0.2, 'windows': 40}
+
+
+def test_the_looks_of_the_drive_are_those_of_this_model_and_calibration(tiny_model):
+    sha256 = load_manifest(tiny_model).sha256
+    write_calibration(tiny_model, document(sha256, drift=DRIFT))
+    found = load_drift_reference(tiny_model, sha256, 'mine')
+    assert (found.name, found.edges, found.shares) == ('mine', (-8.0, -2.0), (0.5, 0.5))
+    assert (found.window, found.interval, found.limit, found.windows) == (16, 0.1, 0.2, 40)
+    assert load_drift_reference(tiny_model, 'a' * 64, 'mine') is None
+    assert load_drift_reference(tiny_model, sha256, 'yours') is None
+    write_calibration(tiny_model, document(sha256))
+    assert load_drift_reference(tiny_model, sha256, 'mine') is None
+    write_calibration(tiny_model, document(sha256, drift={**DRIFT, 'shares': [0.1, 0.2, 0.7]}))
+    with pytest.raises(ModelError, match='of one length'):
+        load_drift_reference(tiny_model, sha256, 'mine')
+
+
 @pytest.mark.parametrize(('fields', 'said'), [
+    ({'drift': {**DRIFT, 'window': 0}}, 'drift.window: 0 is less than'),
     ({'frames': 0}, 'frames: 0 is less than'),
     ({'format': 2}, 'format'),
     ({'operating_points': {}}, 'operating_points'),

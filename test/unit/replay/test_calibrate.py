@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
+from hybrid_perception.calibration.calibration_file import load_drift_reference
 from hybrid_perception.manifest import hash_file, load_manifest
 
 from .conftest import camera, compressed, pixels, read_bag, write_bag
@@ -26,6 +28,13 @@ def test_a_drive_gives_operating_points_that_replay_selects(
     assert written['model_sha256'] == hash_file(tiny_model.with_suffix('.onnx'))
     assert written['source'] == {'file': 'in', 'topics': ['/cam/image_raw'], 'every': 1}
     assert list(written['operating_points']) == ['mine/fpr0.1', 'mine/fpr0.02']
+    looks = written['drift']
+    assert (looks['window'], looks['windows']) == (1, 60)
+    assert looks['interval'] == pytest.approx(0.1)
+    assert 'windows of 1 frames, 0.1 s apart, differ' in out
+    assert f'drift.tolerance * {looks["limit"]:.3f}' in out
+    reference = load_drift_reference(tiny_model, written['model_sha256'], 'mine')
+    assert reference.limit == looks['limit']
     for rate in (0.1, 0.02):
         name = f'mine/fpr{rate:g}'
         masks = [pixels(message) for topic, _, message in read_bag(
@@ -46,9 +55,11 @@ def test_every_takes_every_nth_frame_and_bad_ones_are_counted(tmp_path, tiny_mod
     code, out, err = run_tool('calibrate', recording, '--every', 3, '--fpr', 0.2)
     assert code == 0
     assert ': 9 frames' in out
+    assert 'Too short, or too even, a drive to watch for drift: that needs 10 frames' in out
     assert '1 frame(s) could not be used; the first: frame 6 of' in err
     written = json.loads(tiny_model.with_name('tiny.in.calibration.json').read_text())
     assert (written['frames'], written['skipped']) == (9, 1)
+    assert 'drift' not in written
 
 
 def test_a_drive_too_short_for_the_rate_says_how_long_it_must_be(tmp_path, tiny_model, run_tool):
