@@ -45,6 +45,7 @@ help:  ## show this list
 	@echo
 	@echo 'make demo SOURCE=drive.mp4            your own video (or folder, or /dev/video0)'
 	@echo 'make demo MODEL=runs/mine/model       your own model'
+	@echo 'make view SOURCE=drive.mp4 MODEL=...   look at your own drive'
 	@echo 'make test TORCH=torch==2.13.0         tests with the default build of PyTorch'
 
 $(STAMPS)/venv:
@@ -71,6 +72,11 @@ $(STAMPS)/runtime: $(STAMPS)/venv setup.py
 $(STAMPS)/package: $(STAMPS)/runtime $(SOURCES)
 	@rm -rf build
 	@$(PIP) --no-build-isolation --no-deps --force-reinstall .
+	@touch $@
+
+$(STAMPS)/replay: $(STAMPS)/runtime
+	@rm -rf build
+	@$(PIP) --no-build-isolation -c $(STAMPS)/constraints.txt '.[replay]'
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/runtime constraints.txt
@@ -104,6 +110,14 @@ demo: $(STAMPS)/package  ## play the bundled drive through the real node and rep
 .PHONY: picture
 picture: demo  ## renew the picture of the README from the demo's output
 	@mkdir -p docs/images && cp demo/output/overlay.png docs/images/overlay.png
+
+.PHONY: view
+view: $(STAMPS)/package $(STAMPS)/replay  ## segment the bundled drive and open a page to look at it
+	@mkdir -p demo/output
+	@$(BIN)/hybrid-perception replay '$(or $(SOURCE),demo/clip/images)' --with-input --overwrite \
+	  --model '$(or $(MODEL),models)' --output demo/output/view.mcap
+	@$(BIN)/hybrid-perception view demo/output/view.mcap --model '$(or $(MODEL),models)' \
+	  --html demo/output/view.html
 
 .PHONY: lint
 lint: $(STAMPS)/test  ## ruff and mypy --strict

@@ -44,7 +44,8 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['calibration.schema.json', 'manifest.schema.json', 'py.typed']},
+    package_data={NAME: ['calibration.schema.json', 'manifest.schema.json', 'py.typed',
+                         'view/page/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -64,6 +65,8 @@ setup(
         # Bags in and out without ROS. Not for the node: a robot need not have it.
         'replay': ['rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
         'tensorrt': ['tensorrt>=10.3,<12'],
+        # Rerun's viewer, 500 MB installed; `hybrid-perception view --html` does without.
+        'view': ['rerun-sdk>=0.41,<0.42', 'rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
         'test': [
             'catkin_pkg>=1.0,<2',
             'mypy>=1.11,<3',

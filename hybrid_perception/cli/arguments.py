@@ -20,10 +20,12 @@ from hybrid_perception.replay.source import Source, open_source
 from hybrid_perception.segmentation import Segmenter
 
 
-def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the recording and what is read of it."""
+def add_recording_arguments(
+    parser: argparse.ArgumentParser, *, optional: bool = False
+) -> None:
+    """Add the recording, which may be optional, and what is read of it."""
     parser.add_argument(
-        'input', metavar='INPUT', type=Path,
+        'input', metavar='INPUT', type=Path, nargs='?' if optional else None,
         help='rosbag2 (folder, .mcap, .db3), ROS 1 .bag, video file, or folder of pictures')
     parser.add_argument(
         '--topic', metavar='NAME', action='append', default=[],
@@ -38,6 +40,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--model', metavar='MODEL', required=True,
         help='manifest, ONNX file or their directory')
+    add_engine_arguments(parser)
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the engine of the model, and what of the picture it sees."""
     add_precision_argument(parser)
     parser.add_argument('--backend', choices=BACKEND_NAMES, default='auto', help='engine')
     parser.add_argument(
@@ -67,6 +74,16 @@ def add_threshold_arguments(parser: argparse.ArgumentParser) -> None:
         help="threshold to use; the model's default if absent")
     threshold.add_argument(
         '--threshold', type=float, metavar='SCORE', help='threshold of your own')
+
+
+def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how pictures are painted."""
+    parser.add_argument(
+        '--overlay-alpha', type=float, default=0.5, metavar='0..1',
+        help='weight of the colours in overlay')
+    parser.add_argument(
+        '--color-range', type=float, nargs=2, default=(-20.0, 0.0), metavar=('VMIN', 'VMAX'),
+        help='scores of the first and the last colour of the anomaly score')
 
 
 def active_threshold(arguments: argparse.Namespace, manifest: Manifest) -> float:

@@ -11,19 +11,28 @@ import os
 import sys
 
 from hybrid_perception import __version__
-from hybrid_perception.cli import calibrate, compare, engine, inspect, objects, play, replay
+from hybrid_perception.cli import (
+    calibrate,
+    compare,
+    engine,
+    inspect,
+    objects,
+    play,
+    replay,
+    view,
+)
 from hybrid_perception.exceptions import HybridPerceptionError
 
 # A subcommand is a module with ``add_parser(subparsers)``, which sets ``run`` as its default; that
 # returns None or an exit code.
-_COMMANDS = (inspect, replay, play, compare, objects, calibrate, engine)
+_COMMANDS = (inspect, replay, play, view, compare, objects, calibrate, engine)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all subcommands."""
     parser = argparse.ArgumentParser(
         prog='hybrid-perception',
-        description='Tools for open-set perception models; only play needs ROS.',
+        description='Tools for open-set perception models; only play and view --live need ROS.',
         epilog='Example: hybrid-perception inspect models/street.json',
     )
     parser.add_argument('--version', action='version', version=f'%(prog)s {__version__}')

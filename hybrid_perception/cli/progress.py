@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from hybrid_perception.exceptions import ParameterError
+
+Item = TypeVar('Item')
 
 
 class Progress:
@@ -41,3 +44,9 @@ class Progress:
         if not computed and not self._bar.disable:
             self._bar.initial += 1
         self._bar.update()
+
+    def through(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Hand items on and count each."""
+        for item in items:
+            yield item
+            self.step()

@@ -16,6 +16,7 @@ from hybrid_perception.backends.base import Backend
 from hybrid_perception.cli.arguments import (
     active_threshold,
     add_model_arguments,
+    add_picture_arguments,
     add_recording_arguments,
     add_threshold_arguments,
     open_recording,
@@ -62,12 +63,7 @@ def add_parser(subparsers: SubParsers) -> None:
         help=f'what to write, of {", ".join(_OUTPUTS)} (default: the first {len(LABELS)})')
     parser.add_argument(
         '--with-input', action='store_true', help='write the camera images too')
-    parser.add_argument(
-        '--overlay-alpha', type=float, default=0.5, metavar='0..1',
-        help='weight of the colours in overlay')
-    parser.add_argument(
-        '--color-range', type=float, nargs=2, default=(-20.0, 0.0), metavar=('VMIN', 'VMAX'),
-        help='scores of the first and the last colour in anomaly_color')
+    add_picture_arguments(parser)
     parser.add_argument(
         '--objects', metavar='JSONL', type=Path,
         help='list the unknown objects, as hybrid-perception objects does')

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-from hybrid_perception.ros.shipped_model import PACKAGE
+from hybrid_perception.installed_model import PACKAGE
 
 NEW_VARIABLE, OLD_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
 OTHER_CHOICE = 'FASTDDS_BUILTIN_TRANSPORTS'

@@ -17,8 +17,8 @@ import setuptools
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = 'hybrid_perception'
-# Imported late, where installed: the extras `tensorrt` and `replay`.
-OPTIONAL = {'rosbags', 'tensorrt', 'torch', 'tqdm'}
+# Imported late, where installed: the extras `tensorrt`, `replay` and `view`.
+OPTIONAL = {'rerun', 'rosbags', 'tensorrt', 'torch', 'tqdm'}
 # rosdep keys that one would guess and that do not exist: `rosdep install` would fail for everyone.
 NO_ROSDEP_KEYS = {'cuda-python', 'modelopt', 'onnx', 'onnxruntime', 'polygraphy', 'tensorrt'}
 
@@ -185,6 +185,7 @@ def test_readme_gives_the_reason_for_every_dependency(setup_keywords, monkeypatc
     training = read_setup(ROOT / 'hybrid_training' / 'setup.py', monkeypatch)
     requirements = {*setup_keywords['install_requires'], *training['install_requires'],
                     *setup_keywords['extras_require']['replay'],
+                    *setup_keywords['extras_require']['view'],
                     *setup_keywords['extras_require']['tensorrt']}
     names = {re.split(r'[<>=\[;]', requirement)[0] for requirement in requirements} - {NAME}
     missing = sorted(name for name in names if f'`{name}`' not in table)
