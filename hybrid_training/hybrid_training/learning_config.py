@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,8 @@ class LossConfig(Section):
     energy_margin: tuple[float, float] | None = Field(
         None, description='[most of negatives, least of inliers]; in place of energy_floor')
     prior_shift: float = 0.0
+    class_weights: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+        None, description='one per class, in the cross-entropy; None = all equal')
     runaway_bound: float = Field(
         -30.0, description='mean ln p of negatives below which a run warns, once')
     stride: Literal[1, 4] = 4

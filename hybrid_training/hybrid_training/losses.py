@@ -50,6 +50,9 @@ class HybridLoss:
             than the pasted negatives (logit adjustment, Menon et al., ICLR 2021). Without it
             ln P(d_out|x) saturates at 0 on everything suspicious and the hybrid score loses the
             order that this head gives there.
+        class_weights: K weights of the classes in the cross-entropy, whose mean then is a weighted
+            one; None = all equal, as in the paper. They help rare classes along where training
+            is short.
     """
 
     weighting: Weighting = 'code'
@@ -58,6 +61,7 @@ class HybridLoss:
     energy_floor: float | None = None
     prior_shift: float = 0.0
     energy_margin: tuple[float, float] | None = None
+    class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.weighting not in ('paper', 'code'):
@@ -75,15 +79,14 @@ class HybridLoss:
         A term whose pixels are absent from the batch is zero and carries no gradient.
 
         Raises:
-            ValueError: the shapes do not fit, or a label is above K + 1.
+            ValueError: the shapes do not fit, a label is above K + 1, or there are not K weights.
         """
         num_classes = logits.shape[1]
         _check(logits, dataset_logit, labels)
         inlier = labels < num_classes
         negative = labels == num_classes + 1
         target = torch.where(inlier, labels, torch.full_like(labels, -100))
-        classification = functional.cross_entropy(
-            logits, target, ignore_index=-100, reduction='sum') / inlier.sum().clamp(min=1)
+        classification = self._classification(logits, target, inlier)
         energy = torch.logsumexp(logits, dim=1)
         likelihood = self._likelihood(energy, inlier, negative)
         adjusted = dataset_logit + self.prior_shift
@@ -97,6 +100,21 @@ class HybridLoss:
             total = classification + self.beta * likelihood + 10 * self.beta * dataset
         mean_energy = energy.detach()[negative].mean()  # NaN where there is none
         return LossTerms(total, classification, likelihood, dataset, mean_energy)
+
+    def _classification(
+            self, logits: torch.Tensor, target: torch.Tensor, inlier: torch.Tensor,
+    ) -> torch.Tensor:
+        if self.class_weights is None:
+            weights, total = None, inlier.sum().clamp(min=1)
+        else:
+            if len(self.class_weights) != logits.shape[1]:
+                msg = (f'class_weights: want one for each of the {logits.shape[1]} classes, got '
+                       f'{len(self.class_weights)}')
+                raise ValueError(msg)
+            weights = logits.new_tensor(self.class_weights)
+            total = weights[target.clamp(min=0)][inlier].sum().clamp(min=min(self.class_weights))
+        return functional.cross_entropy(
+            logits, target, weight=weights, ignore_index=-100, reduction='sum') / total
 
     def _likelihood(
             self, energy: torch.Tensor, inlier: torch.Tensor, negative: torch.Tensor,

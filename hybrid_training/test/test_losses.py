@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -120,3 +122,26 @@ def test_energy_of_negatives_is_reported_as_it_is():
     assert terms.negative_energy.item() == close(1.90760596)
     none = HybridLoss()(LOGITS, DATASET, torch.tensor([[[0, 2, 3, 3]]]))
     assert none.negative_energy.isnan()
+
+
+def test_class_weights_make_the_cross_entropy_a_weighted_mean():
+    # Two pixels of two classes: terms ln 2 (logits 0, 0) and ln(1 + e^-1) (logits 0, 1).
+    logits = torch.tensor([[[[0.0, 0.0]], [[0.0, 1.0]]]])
+    labels = torch.tensor([[[0, 1]]])
+    silent = torch.zeros(1, 1, 2)
+    terms = [math.log(2), math.log(1 + math.exp(-1))]
+    plain = HybridLoss(beta=0.0)(logits, silent, labels)
+    assert float(plain.total) == pytest.approx(sum(terms) / 2)
+    weighted = HybridLoss(beta=0.0, class_weights=(3.0, 1.0))(logits, silent, labels)
+    assert float(weighted.total) == pytest.approx((3 * terms[0] + terms[1]) / 4)
+    equal = HybridLoss(beta=0.0, class_weights=(2.0, 2.0))(logits, silent, labels)
+    assert float(equal.total) == pytest.approx(float(plain.total))
+    nothing = HybridLoss(beta=0.0, class_weights=(2.0, 2.0))(
+        logits, silent, torch.full_like(labels, 2))
+    assert float(nothing.total) == 0.0
+
+
+def test_class_weights_of_another_number_of_classes_are_refused():
+    with pytest.raises(ValueError, match='each of the 2 classes, got 3'):
+        HybridLoss(class_weights=(1.0, 1.0, 1.0))(
+            torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long))
