@@ -41,7 +41,8 @@ ARGUMENTS = (
     ('log_level', 'info', 'debug, info, warn, error or fatal'),
     ('rviz', 'false', 'true: open RViz on the pictures; closing it does not stop the node'),
     ('rviz_config', str(SHARE / 'config' / 'camera.rviz'),
-     'RViz configuration; the default shows overlay, anomaly score and the mask of the unknown'),
+     'RViz configuration; the default shows overlay, anomaly score, the mask of the unknown, and '
+     'a legend with the diagnostics'),
     ('camera', 'none',
      'Camera driver to start: none, usb_cam or v4l2_camera; it publishes image_raw and '
      'camera_info in the namespace'),
@@ -57,7 +58,7 @@ CHOICES = {
     'camera': ['none', 'usb_cam', 'v4l2_camera'],
 }
 CAMERA_EXECUTABLES = {'usb_cam': 'usb_cam_node_exe', 'v4l2_camera': 'v4l2_camera_node'}
-PICTURES = ('overlay', 'anomaly_color', 'open_set_mask', 'color_label')
+PICTURES = ('overlay', 'anomaly_color', 'open_set_mask', 'color_label', 'legend')
 
 # Large best-effort images need a large shared-memory segment: docs/transport.md.
 TRANSPORT_PROFILE = str(SHARE / 'config' / 'fastdds_shm.xml')

@@ -12,11 +12,20 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
+from hybrid_perception.labels import ClassMap
+from hybrid_perception.legend import render_legend
 from hybrid_perception.ros.drift import DriftReport
+from hybrid_perception.ros.messages import msg_from_array
+from hybrid_perception.ros.qos import output_qos, overridable
 from hybrid_perception.ros.statistics import Counts
+from hybrid_perception.scene import Style
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+WORDS = {OK: 'OK', WARN: 'WARN', ERROR: 'ERROR'}
+LEGEND = 'legend'
 
 CLOCK_SKEW = 10.0
 """Latency in seconds from which on the stamps cannot be those of the node's clock."""
@@ -120,16 +129,25 @@ def drift_values(report: DriftReport) -> dict[str, str]:
 
 
 class Diagnostics:
-    """Publisher of the report."""
+    """Publisher of the report, and of a picture of it for viewers that draw images only."""
 
     def __init__(self, node: Node) -> None:
-        """Advertise /diagnostics."""
+        """Advertise /diagnostics and ~/legend."""
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # Not a lifecycle publisher: it says why there is no other picture.
+        self._legend = node.create_publisher(
+            Image, f'~/{LEGEND}', output_qos(), qos_overriding_options=overridable())
         self._bad_frames = 0
 
-    def publish(self, health: Health) -> None:
-        """Publish the report; bad frames are a warning in the period in which they came."""
+    def publish(self, health: Health, class_map: ClassMap | None, style: Style) -> None:
+        """Publish the report; bad frames are a warning in the period in which they came.
+
+        Args:
+            health: what it is made of.
+            class_map: classes of the loaded model, for the legend.
+            style: settings of the pictures, for the legend.
+        """
         new_bad_frames = health.counts.bad - self._bad_frames
         verdict, drift = judge_input(health, new_bad_frames), judge_drift(health)
         if verdict[0] == WARN and not new_bad_frames:
@@ -160,6 +178,12 @@ class Diagnostics:
             self._status('drift', drift, drift_values(health.drift)),
         ]
         self._publisher.publish(report)
+        if self._legend.get_subscription_count() > 0:
+            lines = [f'{WORDS[status.level]}  {status.name}: {status.message}'
+                     for status in report.status]
+            self._legend.publish(msg_from_array(
+                render_legend(lines, class_map, style),
+                Header(stamp=report.header.stamp), 'rgb8'))
 
     def _status(
         self, task: str, verdict: tuple[bytes, str], values: Mapping[str, str]

@@ -248,10 +248,12 @@ class SegmentationNode(LifecycleNode):
         engine = dict(self._engine.description) if self._engine is not None else {}
         if self._engine is not None:
             engine['anomaly threshold'] = f'{self._threshold:.4f}'
+        class_map = self._engine.manifest.class_map if self._engine is not None else None
         self._diagnostics.publish(Health(
             state=self._label, step=self._step, fault=self.fault, topic=self._topic,
             publishers=self.count_publishers(self._topic), heard=self._statistics.heard,
             silence=self._statistics.silence,
             watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
-            watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report()))
+            watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report()),
+            class_map, frame_style(self.parameters, self._threshold))
