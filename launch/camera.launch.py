@@ -30,6 +30,8 @@ ARGUMENTS = (
     ('model_path', '',
      'Manifest, ONNX file beside its manifest, or directory with one manifest; '
      'empty: as the parameter file says, else the model shipped with the package'),
+    ('precision', '',
+     'fp32, fp16 or int8: a variant of the model; empty: as the parameter file says'),
     ('backend', '', 'auto, onnxruntime or tensorrt; empty: as the parameter file says'),
     ('autostart', '',
      'true: the node configures and activates itself; false: a lifecycle manager or '
@@ -37,6 +39,9 @@ ARGUMENTS = (
     ('use_sim_time', '',
      'true: time comes from /clock, as with "ros2 bag play --clock"; '
      'empty: as the parameter file says, else false'),
+    ('build_only', 'false',
+     'true: build the TensorRT engine into the cache, prove it and end, without camera, RViz and '
+     'respawn; the exit code of the node is 0 if it can be used'),
     ('use_respawn', 'false', 'true: start the node again 2 s after it died'),
     ('log_level', 'info', 'debug, info, warn, error or fatal'),
     ('rviz', 'false', 'true: open RViz on the pictures; closing it does not stop the node'),
@@ -50,9 +55,11 @@ ARGUMENTS = (
 BOOLEANS = ['true', 'false', 'True', 'False']
 CHOICES = {
     'image_transport': ['', 'raw', 'compressed'],
+    'precision': ['', 'auto', 'fp32', 'fp16', 'int8'],
     'backend': ['', 'auto', 'onnxruntime', 'tensorrt'],
     'autostart': ['', *BOOLEANS],
     'use_sim_time': ['', *BOOLEANS],
+    'build_only': BOOLEANS,
     'use_respawn': BOOLEANS,
     'rviz': BOOLEANS,
     'camera': ['none', 'usb_cam', 'v4l2_camera'],
@@ -97,6 +104,8 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Start the perception node, the camera driver and RViz as the arguments ask."""
     chosen = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
     nodes = [perception_node(chosen)]
+    if is_true(chosen['build_only']):
+        return nodes
     if chosen['camera'] != 'none':
         nodes.append(Node(
             package=chosen['camera'], executable=CAMERA_EXECUTABLES[chosen['camera']],
@@ -110,9 +119,12 @@ def perception_node(chosen: dict[str, str]) -> Node:
     """Describe the perception node; overrides come after the parameter file."""
     overrides: dict[str, ParameterValue | bool] = {
         name: ParameterValue(chosen[name], value_type=str)
-        for name in ('model_path', 'backend', 'image_transport') if chosen[name]}
+        for name in ('model_path', 'precision', 'backend', 'image_transport') if chosen[name]}
     overrides.update(
         {name: is_true(chosen[name]) for name in ('autostart', 'use_sim_time') if chosen[name]})
+    builds = is_true(chosen['build_only'])
+    if builds:
+        overrides['build_only'] = True
     return Node(
         package='hybrid_perception', executable='perception_node',
         name=chosen['name'], namespace=chosen['namespace'],
@@ -120,7 +132,7 @@ def perception_node(chosen: dict[str, str]) -> Node:
         remappings=[('image', chosen['image_topic']),
                     ('camera_info', chosen['camera_info_topic'])],
         ros_arguments=['--log-level', chosen['log_level']],
-        respawn=is_true(chosen['use_respawn']), respawn_delay=2.0,
+        respawn=is_true(chosen['use_respawn']) and not builds, respawn_delay=2.0,
         output='screen', emulate_tty=True)
 
 

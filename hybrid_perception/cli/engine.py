@@ -71,7 +71,8 @@ def _add(
 def _build(arguments: argparse.Namespace) -> None:
     stop = threading.Event()
     provider = _provider(arguments, EngineSettings(
-        cache_dir=arguments.cache_dir, rebuild=arguments.rebuild, report=_report, stop=stop))
+        cache_dir=arguments.cache_dir, rebuild=arguments.rebuild, report=_report, stop=stop,
+        must_keep=True))
     backend = _interruptible(provider.open, stop)
     backend.close()
     entry = provider.cache.find(provider.model, provider.key)

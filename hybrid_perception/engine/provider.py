@@ -177,7 +177,11 @@ class EngineProvider:
             report=self._report_percent, stop=self._settings.stop)
         backend = self._load(built.plan, f'built in {built.seconds:.0f} s')
         parity = self._prove_or_close(backend)
-        self._keep(built, parity)
+        try:
+            self._keep(built, parity)
+        except EngineError:
+            backend.close()
+            raise
         if not parity.passed:
             backend.close()
             raise EngineError(
@@ -208,6 +212,8 @@ class EngineProvider:
             if built.timings:
                 self.cache.store_timings(self.key, built.timings)
         except EngineError as error:
+            if self._settings.must_keep:
+                raise
             _LOGGER.warning('the TensorRT engine is not kept and will be built again: %s', error)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.backends.shared import SharedBackends
 from hybrid_perception.engine.settings import EngineSettings
+from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
 from hybrid_perception.manifest import Manifest, load_manifest
@@ -56,6 +57,7 @@ def load_engine(
     Raises:
         HybridPerceptionError: a file or a parameter is at fault; the message names it.
     """
+    backend_name = chosen_backend(parameters)
     manifest = load_manifest(
         parameters.model_path or shipped_model(), precision=parameters.precision)
     threshold = active_threshold(parameters, manifest)
@@ -67,13 +69,13 @@ def load_engine(
     def build() -> Segmenter:
         settings = EngineSettings(
             engine_path=parameters.engine_path, cache_dir=parameters.engine_cache_dir,
-            report=report, stop=stop)
+            report=report, stop=stop, must_keep=parameters.build_only)
         threads = parameters.num_threads or None
         backend = backends.open(
-            (manifest.path, manifest.sha256, parameters.backend, threads, settings.engine_path,
+            (manifest.path, manifest.sha256, backend_name, threads, settings.engine_path,
              settings.cache_dir),
             lambda: create_backend(
-                parameters.backend, manifest, threads=threads, engine=settings))
+                backend_name, manifest, threads=threads, engine=settings))
         description['backend'] = f'{backend.name} ({backend.detail})'
         return Segmenter(
             manifest, backend, output_size=cast(OutputSize, parameters.output_size),
@@ -85,6 +87,22 @@ def load_engine(
             segmenter.warm_up()
     logger.info('model %s, anomaly threshold %.3f', manifest.onnx_path, threshold)
     return Engine(manifest, segmenter, roi, parameters.output_size == 'network', description)
+
+
+def chosen_backend(parameters: NodeParameters) -> str:
+    """Return the backend; to build an engine is to want TensorRT, and to hear what it lacks.
+
+    Raises:
+        ParameterError: there is no engine to build.
+    """
+    if not parameters.build_only:
+        return parameters.backend
+    if parameters.backend == 'onnxruntime' or parameters.engine_path:
+        given = 'engine_path' if parameters.engine_path else 'backend: onnxruntime'
+        raise ParameterError(
+            f'build_only builds a TensorRT engine into the cache, and {given} uses none of it; '
+            'leave one of them out')
+    return 'tensorrt'
 
 
 def active_threshold(parameters: NodeParameters, manifest: Manifest) -> float:

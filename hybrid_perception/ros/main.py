@@ -31,7 +31,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the node until SIGINT or SIGTERM, then end the process.
 
     Exit code: 0 after a signal; 1 if it started by itself (autostart) and its engine failed while
-    running, so that launch's use_respawn decides; 2 if its arguments cannot be used.
+    running, so that launch's use_respawn decides; 2 if its arguments cannot be used. With the
+    parameter build_only: 0 where the engine is ready, else 1.
     """
     if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
         print(HELP)
@@ -81,6 +82,8 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
     try:
         # Discovery, services and diagnostics are there before the long work of configure.
         executor.spin_once(timeout_sec=0.0)
+        if any(node.parameters.build_only for node in nodes):
+            return 0 if all(node.build_only() for node in nodes) else 1
         for node in nodes:
             if not stop.is_set():
                 node.autostart()

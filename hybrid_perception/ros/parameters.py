@@ -101,6 +101,9 @@ TABLE: tuple[Entry, ...] = (
     Entry('engine_cache_dir', '',
           'Where TensorRT engines are kept; only this user or root may write to it. '
           'Empty: $HYBRID_PERCEPTION_CACHE, else ~/.cache/hybrid_perception'),
+    Entry('build_only', False,
+          'Build the TensorRT engine into engine_cache_dir, compare it with the CPU, and end: '
+          'exit code 0 if a start would use it, else 1'),
     Entry('num_threads', 0, 'CPU threads of the engine; 0: the engine decides', range=(0, 256)),
     Entry('warmup_iterations', 2, 'Inferences on a blank image before the node says it is ready',
           range=(0, 100)),
@@ -175,6 +178,7 @@ class NodeParameters:
     backend: str
     engine_path: str
     engine_cache_dir: str
+    build_only: bool
     num_threads: int
     warmup_iterations: int
     autostart: bool

@@ -178,6 +178,17 @@ class SegmentationNode(LifecycleNode):
                     'stays unconfigured; mend the above, then run: '
                     f'ros2 lifecycle set {self.get_fully_qualified_name()} configure')
 
+    def build_only(self) -> bool:
+        """Configure, which builds the engine and proves it, and free it; return whether it works.
+
+        Nothing is activated: for images of a fleet.
+        """
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS or self._engine is None:
+            return False
+        self.get_logger().info(f'the engine is ready: {self._engine.description["backend"]}')
+        self.trigger_cleanup()
+        return True
+
     def release(self) -> None:
         """Stop the work and free what configure made."""
         self._stop_work(END_TIMEOUT)

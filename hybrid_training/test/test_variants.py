@@ -24,7 +24,7 @@ from hybrid_training.export.float_layers import choose_layers
 from hybrid_training.export.half_precision import to_half
 from hybrid_training.export.model_card import model_card
 from hybrid_training.export.onnx_graph import ancestors, name_nodes, value_types
-from hybrid_training.export.precision_bars import against
+from hybrid_training.export.precision_bars import BARS, PrecisionBar, against
 from hybrid_training.export.quantization import quantizable, quantize
 from hybrid_training.export.session import open_graph
 
@@ -232,12 +232,6 @@ def test_bars(precision, miou, ap, met):
     assert loss['anomaly']['anomalies']['ap'] == pytest.approx(ap - 0.7)
 
 
-def test_figures_of_other_data_are_not_compared():
-    loss = against({**figures(0.5, 0.7), 'anomaly': {}}, figures(0.1, 0.1, 'other/val'), 'fp16')
-    assert 'miou' not in loss
-    assert loss['anomaly'] == {}
-
-
 @pytest.fixture
 def exported(make_toy_model, toy_config, tmp_path):
     """An fp32 model, and the configuration of its training."""
@@ -272,6 +266,14 @@ def make_toy_model():
     return make
 
 
+def test_a_variant_that_misses_its_bar_is_told(
+        exported, toy_data, monkeypatch, capsys):
+    monkeypatch.setitem(BARS, 'fp16', PrecisionBar(miou=-0.5, ap=-0.5))
+    assert quantize_toy(exported, toy_data, '--precision', 'fp16') == 0
+    assert 'warning: fp16 misses its bar, at most -50 points of mIoU' in capsys.readouterr().err
+    assert '**missed**' in exported[0].with_name('toy.fp16.md').read_text()
+
+
 def quantize_toy(exported, toy_data, *extra):
     path, config = exported
     return main(['quantize', str(path), '--config', str(config), '--data', str(toy_data), *extra])
@@ -302,9 +304,9 @@ def test_variants_are_whole_models_beside_the_first(
     assert 'streets/train' in load_manifest(folder, precision='int8').provenance[
         'derived']['calibration']
     shown = capsys.readouterr()
-    assert 'int8 against fp32: mIoU -' in shown.out
-    # The figures of the fp32 model are made up, and no network of chance reaches them.
-    assert 'warning: fp16 misses its bar, at most 0.1 points of mIoU' in shown.err
+    assert 'fp16 against fp32: mIoU ' in shown.out
+    # Compared with what fp32 reaches on these pictures, not with what its manifest claims.
+    assert abs(load_manifest(folder, precision='fp16').metrics['against_fp32']['miou']) < 0.01
 
 
 def test_one_variant_does_not_take_the_other_away(exported, toy_data):

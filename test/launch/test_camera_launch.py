@@ -48,8 +48,8 @@ def test_the_arguments_are_those_of_the_field_and_read_like_a_manual():
                  if isinstance(entity, DeclareLaunchArgument)}
     assert list(arguments) == [
         'namespace', 'name', 'image_topic', 'camera_info_topic', 'image_transport',
-        'params_file', 'model_path', 'backend', 'autostart', 'use_sim_time', 'use_respawn',
-        'log_level', 'rviz', 'rviz_config', 'camera']
+        'params_file', 'model_path', 'precision', 'backend', 'autostart', 'use_sim_time',
+        'build_only', 'use_respawn', 'log_level', 'rviz', 'rviz_config', 'camera']
     for name, argument in arguments.items():
         assert len(argument.description) > 20, name
         assert argument.default_value is not None, name
@@ -155,3 +155,26 @@ def test_a_real_launch_answers_a_best_effort_camera_and_ends_cleanly(
     assert robot.node.count_publishers('/truck/eyes/label') == 1
     yield
     assert exits == [('rviz2-2', 0), ('perception_node-1', 0)]
+
+
+@launch_pytest.fixture
+def building(tiny_model, tmp_path):
+    parameters = tmp_path / 'own.yaml'
+    parameters.write_text(PARAMETER_FILE.format(model=tiny_model))
+    exits.clear()
+    return LaunchDescription([RegisterEventHandler(OnProcessExit(
+        on_exit=lambda event, _: exits.append((event.process_name, event.returncode)),
+    )), IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments={
+            'params_file': str(parameters), 'backend': 'onnxruntime', 'build_only': 'true',
+            'rviz': 'true', 'use_respawn': 'true'}.items()), launch_pytest.actions.ReadyToTest()])
+
+
+@pytest.mark.launch(fixture=building)
+def test_build_only_starts_the_node_alone_and_ends_with_it(building, launch_context):
+    end = time.monotonic() + 60.0
+    while not exits and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(3.0)  # a respawn would come after 2 s, RViz at once
+    # On the CPU there is nothing to build, which the node says with its exit code.
+    assert [(name.rpartition('-')[0], code) for name, code in exits] == [('perception_node', 1)]

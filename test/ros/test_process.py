@@ -207,7 +207,7 @@ def test_help_shows_an_example_and_starts_nothing():
     answer = subprocess.run(
         [sys.executable, str(ROOT / 'scripts' / 'perception_node'), '--help'],
         capture_output=True, text=True, timeout=60, check=True)
-    assert 'Example: perception_node --ros-args' in answer.stdout
+    assert 'perception_node --ros-args -r image:=' in answer.stdout
 
 
 def test_the_shipped_parameter_file_is_read(run, tiny_model):
@@ -244,3 +244,29 @@ def test_a_failing_engine_ends_a_self_started_node_and_leaves_a_managed_one_to_i
         time.sleep(1.0)
         assert process.child.poll() is None
         assert process.stop(signal.SIGINT)[0] == 0
+
+
+BUILDING = """
+import sys
+sys.path.insert(0, {stand_ins!r})
+from tensorrt_stand_in import World
+from hybrid_perception.backends import registry
+from hybrid_perception.ros import main
+registry.find_accelerator = World().accelerator
+main.main()
+"""
+
+
+def test_build_only_ends_by_itself_with_exit_0(run, tiny_model, tmp_path):
+    program = BUILDING.format(stand_ins=str(ROOT / 'test' / 'stand_ins'))
+    process = run(program=program, model_path=tiny_model, build_only='true',
+                  engine_cache_dir=tmp_path / 'engines')
+    assert process.child.wait(timeout=60) == 0, process.output
+    assert 'the engine is ready: tensorrt' in process.output
+    assert len(list((tmp_path / 'engines').glob('*/*.engine'))) == 1
+
+
+def test_build_only_that_fails_ends_with_exit_1(run, tiny_model):
+    process = run(model_path=tiny_model, build_only='true', backend='onnxruntime')
+    assert process.child.wait(timeout=60) == 1, process.output
+    assert 'build_only builds a TensorRT engine' in process.output

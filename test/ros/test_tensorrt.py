@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tensorrt_stand_in import World
 
+from hybrid_perception.exceptions import EngineError
 from hybrid_perception.ros.diagnostics import judge_inference
 
 
@@ -100,3 +101,50 @@ def test_a_lost_gpu_is_an_error_and_nothing_half_done_is_published(make_robot, w
     assert status.level == b'\x02'
     assert 'illegal memory access' in status.message
     assert robot.received['label'] == []
+
+
+def test_build_only_leaves_an_engine_that_the_next_start_takes(make_robot, world, tmp_path):
+    directory = tmp_path / 'engines'
+    robot = make_robot(build_only=True, engine_cache_dir=str(directory))
+    assert robot.node.build_only()
+    assert world.contexts == 0
+    assert len(list(directory.glob('*/*.engine'))) == 1
+    robot.spin_until(lambda: any('the engine is ready: tensorrt (' in line for line in robot.log))
+    assert robot.node._inputs == []
+    make_robot(engine_cache_dir=str(directory)).start()
+    assert world.calls.count('build') == 1
+
+
+@pytest.mark.parametrize(('faults', 'words'), [
+    ({'parse': 1}, 'cannot be read'), ({'build': 1}, 'cannot be built')])
+def test_build_only_does_not_fall_back_to_the_cpu(make_robot, world, faults, words):
+    world.faults.update(faults)
+    robot = make_robot(build_only=True, backend='auto')
+    assert not robot.node.build_only()
+    assert words in robot.node.fault
+
+
+def test_build_only_fails_where_the_engine_cannot_be_kept(make_robot, world, monkeypatch):
+    def full(*_):
+        raise EngineError('the disk is full')
+
+    monkeypatch.setattr('hybrid_perception.engine.cache.write_atomically', full)
+    robot = make_robot(build_only=True)
+    assert not robot.node.build_only()
+    assert 'the disk is full' in robot.node.fault
+    assert world.contexts == 0
+
+
+def test_build_only_without_a_gpu_says_what_is_missing(make_robot):
+    robot = make_robot(build_only=True)
+    assert not robot.node.build_only()
+    assert 'no NVIDIA driver' in robot.node.fault
+
+
+@pytest.mark.parametrize('parameters', [
+    {'backend': 'onnxruntime'}, {'engine_path': '/opt/engines/my.engine'}])
+def test_build_only_without_anything_to_build_is_an_error(make_robot, world, parameters):
+    robot = make_robot(build_only=True, **parameters)
+    assert not robot.node.build_only()
+    assert 'leave one of them out' in robot.node.fault
+    assert world.calls == []

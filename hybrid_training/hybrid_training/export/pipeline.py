@@ -96,8 +96,9 @@ def export(request: ExportRequest) -> Manifest:
         document |= measure(exported, sets, ranked=network)
         document['metrics']['parity'] = asdict(parity)
         manifest = write_manifest(path, document)
-        add_variants(manifest, request.precisions, sets, lambda: open_calibration(
-            config, request.data_root, classes, request.size))
+        add_variants(
+            manifest, document['metrics'], request.precisions, sets,
+            lambda: open_calibration(config, request.data_root, classes, request.size))
         write_card(path)
         move_model(draft, request.output, last=path.name)
     return load_manifest(request.output / path.name)

@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import Manifest, load_manifest
 from hybrid_training.config import TrainingConfig, class_list
+from hybrid_training.evaluation.predictors import ExportedPredictor
 from hybrid_training.exceptions import ExportError
 from hybrid_training.export.calibration_pictures import open_calibration
-from hybrid_training.export.measured import open_sets
+from hybrid_training.export.measured import measure, open_sets
 from hybrid_training.export.variants import add_variants
 
 
@@ -44,5 +46,8 @@ def quantize_model(
         msg = f'configuration {config.name} has no section "validation" to measure on'
         raise ExportError(msg)
     sets = open_sets(config.validation, data_root, classes)
-    return add_variants(base, precisions, sets, lambda: open_calibration(
+    # Not those of the manifest: they may come from other pictures under the same names.
+    figures = measure(
+        ExportedPredictor(base, create_backend('onnxruntime', base)), sets)['metrics']
+    return add_variants(base, figures, precisions, sets, lambda: open_calibration(
         config, data_root, classes, base.input_size))

@@ -32,12 +32,13 @@ PARITY_IMAGES = 8
 
 
 def add_variants(
-        base: Manifest, precisions: Sequence[str], sets: MeasuringSets,
-        calibration: Callable[[], Calibration]) -> Manifest:
+        base: Manifest, figures: Mapping[str, Any], precisions: Sequence[str],
+        sets: MeasuringSets, calibration: Callable[[], Calibration]) -> Manifest:
     """Write variants beside a model and name them in its manifest.
 
     Args:
         base: the fp32 model.
+        figures: its `metrics` on `sets`.
         precisions: of DERIVED.
         sets: what figures and thresholds come from.
         calibration: opens the pictures that int8 needs.
@@ -49,7 +50,8 @@ def add_variants(
     with tempfile.TemporaryDirectory(dir=folder, prefix='.variants-') as name:
         draft = Path(name)
         named = {precision: derive_variant(
-                     base, precision, draft, sets=sets, calibration=calibration).path.name
+                     base, figures, precision, draft, sets=sets,
+                     calibration=calibration).path.name
                  for precision in precisions}
         move_model(draft, folder)
     document = json.loads(base.path.read_text(encoding='utf-8'))
@@ -70,12 +72,13 @@ def move_model(draft: Path, folder: Path, *, last: str = '') -> None:
 
 
 def derive_variant(
-        base: Manifest, precision: str, folder: Path, *, sets: MeasuringSets,
-        calibration: Callable[[], Calibration]) -> Manifest:
+        base: Manifest, base_figures: Mapping[str, Any], precision: str, folder: Path, *,
+        sets: MeasuringSets, calibration: Callable[[], Calibration]) -> Manifest:
     """Write `<name>.<precision>.onnx`, `.json` and `.md` of a model into a folder.
 
     Args:
         base: the fp32 model.
+        base_figures: its `metrics` on `sets`.
         precision: fp16 or int8.
         folder: where the files go.
         sets: what figures and thresholds come from.
@@ -97,20 +100,23 @@ def derive_variant(
         'name': f'{base.name}.{precision}', 'file': onnx_path.name, 'precision': precision,
         'provenance': {**base.provenance, 'derived': {
             'from': base.onnx_path.name, 'sha256': base.sha256, **how}}}
-    document |= _measured(write_manifest(folder / f'{stem}.json', document), base, sets)
+    document |= _measured(
+        write_manifest(folder / f'{stem}.json', document), base, base_figures, sets)
     manifest = write_manifest(folder / f'{stem}.json', document)
     write_card(manifest.path)
     return manifest
 
 
-def _measured(variant: Manifest, base: Manifest, sets: MeasuringSets) -> dict[str, Any]:
+def _measured(
+        variant: Manifest, base: Manifest, base_figures: Mapping[str, Any], sets: MeasuringSets,
+) -> dict[str, Any]:
     predictors = [ExportedPredictor(manifest, create_backend('onnxruntime', manifest))
                   for manifest in (base, variant)]
     parity = measure_parity(*predictors, sets.spread(PARITY_IMAGES))
     figures = measure(predictors[1], sets)
     figures['metrics'] |= {
         'parity': {**asdict(parity), 'reference': f'{base.name} ({base.precision})'},
-        'against_fp32': against(base.metrics, figures['metrics'], variant.precision)}
+        'against_fp32': against(base_figures, figures['metrics'], variant.precision)}
     return figures
 
 
