@@ -18,6 +18,7 @@ from .camera import Intrinsics
 from .facade import build_atlas
 from .frame import render_view
 from .ground import GroundTextures
+from .labels import Label
 from .noise import generator
 from .painting import Palette
 from .postprocess import develop
@@ -129,6 +130,7 @@ def write_clip(output: Path, seed: int, frames: int, size: tuple[int, int], *, s
         'width': camera.width, 'height': camera.height,
         'camera': {'fx': camera.fx, 'fy': camera.fy, 'cx': camera.cx, 'cy': camera.cy},
         'labels': 'Cityscapes train ids 0..18, 19 unknown, 255 void',
+        'unknown_id': int(Label.UNKNOWN),
         'made_with': {'numpy': np.__version__, 'opencv': cv2.__version__,
                       'arithmetic': arithmetic()},
         'frames': entries}
