@@ -28,6 +28,7 @@ class Checkpoint:
         average: state dict of the moving average of the weights, where one is kept.
         scaler: state of the gradient scaler of fp16.
         negative_energies: window of `EnergyWatch`.
+        synthetic: the flow of synthetic negatives and its optimiser.
     """
 
     step: int
@@ -37,6 +38,7 @@ class Checkpoint:
     average: dict[str, torch.Tensor] | None = None
     scaler: dict[str, Any] | None = None
     negative_energies: tuple[float, ...] = ()
+    synthetic: dict[str, Any] | None = None
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:

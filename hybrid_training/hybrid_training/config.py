@@ -22,6 +22,7 @@ from hybrid_training.data_config import (
 from hybrid_training.exceptions import ConfigError
 from hybrid_training.learning_config import LossConfig, OptimizerConfig
 from hybrid_training.model_config import ModelConfig
+from hybrid_training.synthetic_config import SyntheticConfig
 from hybrid_training.validation_config import HeldOutConfig, ValidationConfig
 
 DeviceName = Literal['auto', 'cpu', 'cuda']
@@ -52,6 +53,7 @@ class TrainingConfig(Section):
     log_every: int = Field(10, gt=0)
     inliers: tuple[InlierConfig, ...] = Field(min_length=1)
     negatives: NegativesConfig | None = None
+    synthetic: SyntheticConfig | None = None
     crop: CropConfig = CropConfig()
     photometric: PhotometricConfig | None = Field(PhotometricConfig(), description='null = none')
     loss: LossConfig = LossConfig()
@@ -87,6 +89,10 @@ class TrainingConfig(Section):
         if self.negatives is not None and self.negatives.size[0] >= side:
             msg = (f'negatives.size: the least, {self.negatives.size[0]}, must be below the '
                    f"crop's shorter side, {side}; else a patch covers all of it")
+            raise ValueError(msg)
+        if self.synthetic is not None and self.synthetic.size[1] > side:
+            msg = (f'synthetic.size: the most, {self.synthetic.size[1]}, must not be above the '
+                   f"crop's shorter side, {side}")
             raise ValueError(msg)
         return self
 

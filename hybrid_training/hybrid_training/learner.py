@@ -11,11 +11,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hybrid_training.checkpoint import Checkpoint
-from hybrid_training.config import TrainingConfig
+from hybrid_training.config import Precision, TrainingConfig
 from hybrid_training.energy_watch import EnergyWatch
 from hybrid_training.exceptions import DivergedError
+from hybrid_training.flow.synthetic_negatives import SyntheticNegatives
 from hybrid_training.losses import HybridLoss, LossTerms
-from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.dense_hybrid import DenseHybridNet, HybridLogits
 from hybrid_training.precision import autocast, gradient_scaler
 from hybrid_training.schedule import learning_rate
 from hybrid_training.trained_parts import (
@@ -49,6 +50,9 @@ class Learner:
         self._loss = HybridLoss(
             **config.loss.model_dump(exclude={'stride', 'runaway_bound'}))
         self.watch = EnergyWatch(config.loss.runaway_bound)
+        self.synthetic = None if config.synthetic is None else SyntheticNegatives(
+            config.synthetic, num_classes=model.num_classes, seed=config.seed,
+            device=self._device)
 
     @property
     def evaluated(self) -> DenseHybridNet:
@@ -69,7 +73,8 @@ class Learner:
             self.step, self._model.state_dict(), self._optimizer.state_dict(),
             self._config.model_dump(mode='json'),
             self._average.module.state_dict() if self._average is not None else None,
-            self._scaler.state_dict() or None, self.watch.kept)
+            self._scaler.state_dict() or None, self.watch.kept,
+            self.synthetic.state() if self.synthetic is not None else None)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same architecture, of whatever device.
@@ -90,6 +95,8 @@ class Learner:
             self._average.module.load_state_dict(checkpoint.weights)
             self._average.n_averaged.fill_(1)  # with 0 the next update would copy the model
         self.watch.restore(checkpoint.negative_energies)
+        if self.synthetic is not None and checkpoint.synthetic is not None:
+            self.synthetic.restore(checkpoint.synthetic)
 
     def learn(self, image: torch.Tensor, label: torch.Tensor) -> LossTerms:
         """Take one optimiser step on image (N, 3, H, W) and label (N, H, W), both uint8.
@@ -104,12 +111,19 @@ class Learner:
         for group, factor in zip(self._optimizer.param_groups, self._factors, strict=True):
             group['lr'] = rate * factor
         set_training_mode(self._model, self._config.optimizer)
-        terms = self.loss(image, label)
+        image = image.to(self._device, non_blocking=True)
+        label = label.to(self._device, non_blocking=True)
+        mixed = (image, label) if self.synthetic is None else self.synthetic.paste(
+            image, label, step=self.step)
+        terms = self.loss(*mixed)
         if not torch.isfinite(terms.total):
             raise DivergedError(_diverged(f'the loss is {terms.total.item()}', self.step + 1))
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(terms.total).backward()
         self._update()
+        if self.synthetic is not None:
+            self.synthetic.learn(
+                image, label, step=self.step, model=self._model, segment=self._segment)
         self.step += 1
         self.watch.update(float(terms.negative_energy))
         return LossTerms(*(t.detach() for t in terms))
@@ -118,10 +132,7 @@ class Learner:
         """Return the loss terms of a batch, in fp32 whatever the network computes in."""
         image = image.to(self._device, non_blocking=True)
         label = label.to(self._device, non_blocking=True)
-        image = image.float().contiguous(memory_format=torch.channels_last)
-        with autocast(self._device, self._config.precision):
-            logits, dataset_logit = self._model(image)
-        logits, dataset_logit = logits.float(), dataset_logit.float()
+        logits, dataset_logit = self._forward(image.float(), self._config.precision)
         if self._config.loss.stride == 1:
             size = label.shape[-2:]
             logits = functional.interpolate(logits, size=size, mode='bilinear')
@@ -130,6 +141,17 @@ class Learner:
         else:
             label = label[:, 2::4, 2::4]
         return self._loss(logits, dataset_logit, label.long())
+
+    def _forward(self, image: torch.Tensor, precision: Precision) -> HybridLogits:
+        image = image.contiguous(memory_format=torch.channels_last)
+        with autocast(self._device, precision):
+            logits, dataset_logit = self._model(image)
+        return HybridLogits(logits.float(), dataset_logit.float())
+
+    def _segment(self, image: torch.Tensor) -> torch.Tensor:
+        # Without a scaler of its own, the flow's gradient would vanish in fp16.
+        precision = self._config.precision
+        return self._forward(image, 'fp32' if precision == 'fp16' else precision).logits
 
     def _update(self) -> None:
         self._scaler.unscale_(self._optimizer)

@@ -11,6 +11,7 @@ import torch
 from hybrid_training.checkpoint import load_checkpoint
 from hybrid_training.config import TrainingConfig, class_list, resolve, stored_classes
 from hybrid_training.exceptions import CheckpointError
+from hybrid_training.flow.synthetic_negatives import SyntheticNegatives
 from hybrid_training.learner import Learner
 from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
 from hybrid_training.training_data import first_crops
@@ -31,7 +32,11 @@ def start_or_resume(
         if config.init is not None:
             load_start(model, resolve(config.init, data_root), config.model, classes,
                        crops=lambda: first_crops(config, data_root))
-        return Learner(model.to(device), config)
+        learner = Learner(model.to(device), config)
+        flow = config.synthetic.init if config.synthetic is not None else None
+        if learner.synthetic is not None and flow is not None:
+            load_flow(learner.synthetic, resolve(flow, data_root))
+        return learner
     checkpoint = load_checkpoint(last)
     if stored_classes(checkpoint.config).names != classes.names:
         msg = f'{last}: trained on other classes than the configuration has; take another run'
@@ -45,3 +50,21 @@ def start_or_resume(
                'that it was trained with, or take another run')
         raise CheckpointError(msg) from error
     return learner
+
+
+def load_flow(synthetic: SyntheticNegatives, path: Path) -> None:
+    """Take the flow of another run.
+
+    Raises:
+        CheckpointError: no whole checkpoint, or none with such a flow.
+    """
+    state = load_checkpoint(path).synthetic
+    if state is None:
+        msg = f'synthetic.init: {path}: was trained without the section "synthetic", has no flow'
+        raise CheckpointError(msg)
+    try:
+        synthetic.start_from(state)
+    except RuntimeError as error:
+        msg = (f'synthetic.init: {path}: holds a flow of other synthetic.couplings or hidden '
+               f'({error})')
+        raise CheckpointError(msg) from error

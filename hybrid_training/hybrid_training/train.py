@@ -137,8 +137,11 @@ class _Loop:
     def _write_row(self, step: int, terms: LossTerms) -> None:
         values = {k: float(v) for k, v in terms._asdict().items() if k != 'negative_energy'}
         self._bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
-        if self._config.negatives is not None:
+        synthetic = self._learner.synthetic
+        if self._config.negatives is not None or synthetic is not None:
             values['negative_energy'] = self._learner.watch.mean
+        if synthetic is not None:
+            values |= {f'flow_{k}': v for k, v in synthetic.last._asdict().items()}
         seconds = (time.monotonic() - self._began) / (step - self._start)
         self._log.write(
             step, {**values, 'lr': self._learner.rate, 'seconds_per_step': seconds})

@@ -125,7 +125,8 @@ def training_samples(
         sources, RandomCrop(crop.size, crop.scale, crop.scale_draw, crop.flip), mixed_content,
         PhotometricJitter(**dict(photometric)) if photometric is not None else None,
         num_classes=len(classes), class_balanced=crop.class_balanced, seed=config.seed,
-        length=config.end * config.batch_size)
+        length=config.end * config.batch_size,
+        mixed_share=1.0 if config.synthetic is None else 1 - config.synthetic.share)
 
 
 def first_crops(config: TrainingConfig, data_root: Path, count: int = 16) -> torch.Tensor:

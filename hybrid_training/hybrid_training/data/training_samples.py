@@ -41,12 +41,13 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         class_balanced: share of crops around a class drawn uniformly.
         seed: of everything random here.
         length: how many samples there are.
+        mixed_share: of samples that negatives are pasted into.
     """
 
     def __init__(
             self, sources: Sequence[Source], crop: RandomCrop, mixed_content: MixedContent | None,
             jitter: PhotometricJitter | None, *, num_classes: int, class_balanced: float,
-            seed: int, length: int) -> None:
+            seed: int, length: int, mixed_share: float = 1.0) -> None:
         self._sources = tuple(sources)
         shares = np.array([s.share for s in sources], np.float64)
         self._shares = shares / shares.sum()
@@ -57,6 +58,7 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self._class_balanced = class_balanced
         self._seed = seed
         self._length = length
+        self._mixed_share = mixed_share
         self._ids = np.full(256, num_classes, np.uint8)
         self._ids[:num_classes] = np.arange(num_classes)
 
@@ -77,7 +79,9 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         rng = np.random.default_rng((self._seed, number, attempt) if attempt else
                                     (self._seed, number))
         image, label = self._inlier(rng)
-        if self._mixed_content is None:
+        # With a share of 1 nothing is drawn: such runs are as they were before there was one.
+        spared = self._mixed_share < 1 and rng.random() >= self._mixed_share
+        if self._mixed_content is None or spared:
             label = self._ids[label]
         else:
             negative = VOID - 1

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hybrid_training.config import ModelConfig
+from hybrid_training.model_config import ModelConfig
 from hybrid_training.models.network import build_network
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from hybrid_training.config import ModelConfig
+from hybrid_training.model_config import ModelConfig
 from hybrid_training.models.decoder import LadderDecoder
 from hybrid_training.models.deeplab import DeepLabV3PlusDecoder
 from hybrid_training.models.dense_hybrid import DenseHybridNet
