@@ -31,6 +31,7 @@ def start_or_resume(
     if not last.is_file():
         if config.init is not None:
             load_start(model, resolve(config.init, data_root), config.model, classes,
+                       prior_shift=config.loss.prior_shift,
                        crops=lambda: first_crops(config, data_root))
         learner = Learner(model.to(device), config)
         flow = config.synthetic.init if config.synthetic is not None else None

@@ -36,7 +36,7 @@ def fresh_network(
 
 def load_start(
         model: DenseHybridNet, path: Path, config: ModelConfig, classes: ClassList, *,
-        crops: Callable[[], torch.Tensor]) -> None:
+        prior_shift: float, crops: Callable[[], torch.Tensor]) -> None:
     """Load the weights to start from; with other classes than theirs the class head is new.
 
     Args:
@@ -44,6 +44,8 @@ def load_start(
         path: a checkpoint, or the ONNX file of an exported model with its manifest beside it.
         config: of the network.
         classes: that the run has.
+        prior_shift: of the run's loss. The bias of the dataset head moves by as much as it
+            differs from that of the checkpoint, so that the loss begins where it was.
         crops: makes some training crops (N, 3, H, W) uint8; an exported model needs them.
 
     Raises:
@@ -61,6 +63,10 @@ def load_start(
         head = {f'class_head.{k}': v for k, v in model.class_head.state_dict().items()}
         weights = {**weights, **head}
     model.load_state_dict(weights)
+    started = start.config.get('loss', {})
+    if started.get('beta', 0.0) > 0:  # with 0 the head was never trained
+        with torch.no_grad():
+            model.dataset_head.bias -= prior_shift - started.get('prior_shift', 0.0)
 
 
 def require_architecture(path: Path, checkpoint: Checkpoint, config: ModelConfig) -> None:

@@ -41,7 +41,8 @@ def crops(pictures) -> torch.Tensor:
 def restored(crops):
     torch.manual_seed(0)
     model = build_network(ModelConfig(), 19, pretrained=False)
-    load_start(model, SHIPPED, ModelConfig(), CITYSCAPES, crops=lambda: crops)
+    load_start(model, SHIPPED, ModelConfig(), CITYSCAPES, prior_shift=0.0,
+               crops=lambda: crops)
     return model
 
 
@@ -84,7 +85,8 @@ def test_statistics_are_those_of_the_crops_and_filters_have_a_fresh_norm(restore
 def test_other_classes_get_a_new_class_head_and_the_old_dataset_head(restored, crops):
     model = build_network(ModelConfig(), 11, pretrained=False)
     before = model.class_head.weight.clone()
-    load_start(model, SHIPPED, ModelConfig(), CAMVID, crops=lambda: crops[:1])
+    load_start(model, SHIPPED, ModelConfig(), CAMVID, prior_shift=0.0,
+               crops=lambda: crops[:1])
     assert torch.equal(model.class_head.weight, before)
     assert torch.equal(model.dataset_head.weight, restored.dataset_head.weight)
 
@@ -97,7 +99,8 @@ def test_another_network_is_refused(section, words, crops):
     config = ModelConfig(**section)
     model = build_network(config, 19, pretrained=False)
     with pytest.raises(CheckpointError, match=words):
-        load_start(model, SHIPPED, config, CITYSCAPES, crops=lambda: crops[:1])
+        load_start(model, SHIPPED, config, CITYSCAPES, prior_shift=0.0,
+                   crops=lambda: crops[:1])
 
 
 def test_graph_without_its_head_and_no_graph_are_refused(tmp_path, crops):
