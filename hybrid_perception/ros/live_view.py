@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 import logging
+import time
 from types import TracebackType
 from typing import Any
 
@@ -32,8 +33,8 @@ from hybrid_perception.view.view_frame import ViewFrame
 LOGGER = logging.getLogger(__name__)
 NODE_NAME = 'hybrid_perception_view'
 SPIN_TIMEOUT = 0.1
-_PATIENCE = 50
-"""Spins without a frame after which a note says that nothing comes."""
+_PATIENCE = 10.0
+"""Seconds without a frame after which the log says that nothing comes."""
 _BEHIND = 2
 """Frames that may wait for the viewer; older ones are passed over."""
 _CAMERA_TYPES = {
@@ -104,15 +105,18 @@ class LiveView:
 
     def frames(self, every: int = 1) -> Iterator[ViewFrame]:
         """Give frames as they come, without an end; those that come too fast are passed over."""
-        quiet = count = 0
+        count = 0
+        last, told = time.monotonic(), False
         while self._context.ok():
             try:
                 self._executor.spin_once(timeout_sec=SPIN_TIMEOUT)
             except ExternalShutdownException:
                 return
             self._find_camera()
-            quiet = 0 if self._frames else quiet + 1
-            if quiet == _PATIENCE:
+            if self._frames:
+                last, told = time.monotonic(), False
+            elif not told and time.monotonic() - last > _PATIENCE:
+                told = True
                 LOGGER.warning(self._nothing_comes())
             while self._frames:
                 joined = self._frames.popleft()

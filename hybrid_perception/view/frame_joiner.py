@@ -19,6 +19,9 @@ CAMERA, LABEL, SCORE = 'camera', 'label', 'anomaly_score'
 _WAITING = 32
 """Stamps that may wait for their other messages; a camera sends more than a node answers."""
 
+_CLOCKS_DIFFER = 3.6e6
+"""Milliseconds; a latency above compares the clock of a recording with that of the node."""
+
 Pixels = Callable[[], NDArray[Any]]
 """Decodes an image; called only for frames that are looked at."""
 
@@ -48,7 +51,8 @@ class JoinedFrame:
                 camera = fit_camera(self.images[CAMERA](), score.shape)
             except EncodingError as error:
                 notes.append(f'camera image at {self.stamp}: {error}')
-        return ViewFrame(self.stamp, score, label, camera, self.times)
+        times = {name: value for name, value in self.times.items() if abs(value) < _CLOCKS_DIFFER}
+        return ViewFrame(self.stamp, score, label, camera, times)
 
 
 class FrameJoiner:

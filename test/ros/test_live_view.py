@@ -63,7 +63,7 @@ def test_frames_of_the_node_with_its_camera(make_robot, classes):
 
 
 def test_silence_is_told(classes, caplog, monkeypatch):
-    monkeypatch.setattr(live_view, '_PATIENCE', 2)
+    monkeypatch.setattr(live_view, '_PATIENCE', 0.3)
     with LiveView(classes, node='/front/nobody') as live:
         thread = threading.Thread(target=lambda: next(live.frames(), None), daemon=True)
         with caplog.at_level(logging.WARNING):

@@ -64,8 +64,7 @@ class HeadlessChromium:
             'Target.attachToTarget', targetId=page, flatten=True)['sessionId']
         for domain in ('Page', 'Runtime', 'Network', 'Log'):
             self.call(f'{domain}.enable')
-        self.call('Emulation.setDeviceMetricsOverride', width=size[0], height=size[1],
-                  deviceScaleFactor=1, mobile=False)
+        self.resize(*size)
 
     def __enter__(self) -> HeadlessChromium:
         return self
@@ -103,6 +102,11 @@ class HeadlessChromium:
                 return None
         text, _, self._buffer = self._buffer.partition(b'\0')
         return dict(json.loads(text))
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the size of the window's content, pixels."""
+        self.call('Emulation.setDeviceMetricsOverride', width=width, height=height,
+                  deviceScaleFactor=1, mobile=False)
 
     def open(self, address: str) -> None:
         """Load a page and wait until it has loaded."""

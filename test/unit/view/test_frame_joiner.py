@@ -72,6 +72,8 @@ def test_decoding(legend):
     assert frame.camera is None
     assert frame.score is score
     assert notes == ['camera image at 1.000000000: half a JPEG']
+    joined.times.update(processing_time_ms=5.0, pipeline_latency_ms=1.7e12)
+    assert joined.decode(legend.class_map, []).times == {'processing_time_ms': 5.0}
     joined.images['label'] = lambda: np.full((4, 6), 3, np.uint8)
     with pytest.raises(ParameterError, match='class id 3, the model has 0'):
         joined.decode(legend.class_map, notes)

@@ -25,7 +25,7 @@ from hybrid_perception.view.legend_picture import legend_picture
 from hybrid_perception.view.rerun_viewer import RerunViewer, legend_text
 from hybrid_perception.view.view_frame import ViewFrame
 
-PATIENCE = 240.0
+PATIENCE = 400.0
 RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
 
 
@@ -73,6 +73,7 @@ def test_the_page_is_served_and_ctrl_c_ends_it(started):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_browser_shows_it(started, browser, tmp_path):
+    browser.resize(900, 600)   # a processor paints every pixel
     browser.open(f'{started[1]}&renderer=webgl')
     wanted = {RED, GREEN, BLUE, (255, 0, 255)}   # the colours of the classes, in the legend
     found: set[tuple[int, ...]] = set()
@@ -83,7 +84,8 @@ def test_a_browser_shows_it(started, browser, tmp_path):
         picture = cv2.imread(str(tmp_path / 'rerun.png'))[..., ::-1].reshape(-1, 3)
         colors, counts = np.unique(picture, axis=0, return_counts=True)
         found = {tuple(map(int, color)) for color, count in zip(colors, counts, strict=True)
-                 if count >= 50}
+                 if count >= 30}
+    browser.resize(1400, 1200)
     assert wanted <= found
     # The mask: white on black.
     assert {(0, 0, 0), (255, 255, 255)} <= found
