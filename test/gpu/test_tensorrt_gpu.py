@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import hashlib
 import json
 import threading
 import time
@@ -20,12 +21,12 @@ from hybrid_perception.engine.builder import BuildStoppedError
 from hybrid_perception.engine.parity import compare, parity_image
 from hybrid_perception.engine.provider import EngineProvider
 from hybrid_perception.engine.settings import EngineSettings
+from hybrid_perception.exceptions import EngineError
 from hybrid_perception.manifest import load_manifest, write_manifest
 
 pytestmark = [pytest.mark.gpu, pytest.mark.tensorrt, pytest.mark.timeout(900)]
 
 HEIGHT, WIDTH = 512, 1024
-FRAMES = 200
 
 
 @pytest.fixture
@@ -123,14 +124,53 @@ def test_a_build_is_stopped_within_two_seconds(make_manifest):
         pytest.skip('the build was done before it could be stopped')
 
 
-def test_latency_is_printed(make_manifest, frame):
-    for precision in PRECISIONS:
-        backend = create_backend('tensorrt', make_manifest(precision))
-        seconds = []
-        for _ in range(FRAMES):
-            begun = time.monotonic()
-            backend.infer(frame)
-            seconds.append(time.monotonic() - begun)
-        p50, p99 = 1e3 * np.percentile(seconds, [50, 99])
-        print(f'{backend.detail}: p50 {p50:.2f} ms, p99 {p99:.2f} ms at {WIDTH}x{HEIGHT}')
-        assert p50 < 1000
+def test_a_plan_of_another_tensorrt_is_built_anew(make_manifest, caplog):
+    manifest, machine = make_manifest('fp16'), find_accelerator()
+    older = replace(machine, library=replace(machine.library, version='10.2.9'))
+    EngineProvider(manifest, older, EngineSettings()).open().close()
+    EngineProvider(manifest, machine, EngineSettings()).open().close()
+    assert 'tensorrt was ' in caplog.text
+    assert '10.2.9' in caplog.text
+
+
+def test_a_plan_of_another_version_under_the_right_name_is_built_anew(make_manifest, caplog):
+    manifest, machine = make_manifest('fp16'), find_accelerator()
+    provider = EngineProvider(manifest, machine, EngineSettings())
+    provider.open().close()
+    entry = provider.cache.find(provider.model, provider.key)
+    # The version is in the head of a plan: TensorRT itself must refuse this one.
+    plan = b'\0' * 64 + entry.plan[64:]
+    provider.cache.store(
+        replace(entry.sidecar, plan_sha256=hashlib.sha256(plan).hexdigest()), plan)
+    provider.open().close()
+    assert 'fits but cannot be used' in caplog.text
+
+
+def test_full_memory_is_an_error_and_the_next_try_works(make_manifest, frame):
+    torch = pytest.importorskip('torch')
+    manifest = make_manifest('fp32', 2048, 4096)
+    create_backend('tensorrt', manifest).close()  # the plan is in the cache
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info()
+    hog = torch.empty(free - (16 << 20), dtype=torch.uint8, device='cuda')
+    with pytest.raises(EngineError):
+        create_backend('tensorrt', manifest)
+    del hog
+    torch.cuda.empty_cache()
+    backend = create_backend('tensorrt', manifest)
+    label, score = backend.infer(np.zeros((1, 2048, 4096, 3), np.uint8))
+    assert label.shape == score.shape == (2048, 4096)
+
+
+def test_without_a_graph_the_answer_is_the_same(make_manifest, frame, monkeypatch):
+    manifest = make_manifest('fp32')
+    captured = create_backend('tensorrt', manifest)
+
+    def refuse(self, work):
+        raise RuntimeError('no graphs today')
+
+    monkeypatch.setattr('hybrid_perception.backends.device.TorchDevice.capture', refuse)
+    plain = create_backend('tensorrt', manifest)
+    assert plain.detail.endswith('no CUDA graph')
+    for mine, other in zip(captured.infer(frame), plain.infer(frame), strict=True):
+        np.testing.assert_array_equal(mine, other)
