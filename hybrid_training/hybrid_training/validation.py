@@ -9,11 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from hybrid_perception.metrics import StreamingRanking
 from hybrid_training.config import TrainingConfig, class_list, resolve
 from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.labeled_images import LabeledImages
-from hybrid_training.evaluation.measures import closed_miou, pool_scores
-from hybrid_training.evaluation.predictors import NetworkPredictor
+from hybrid_training.evaluation.measures import (
+    closed_miou,
+    image_indices,
+    labels_at,
+    resize_score,
+)
+from hybrid_training.evaluation.predictors import NetworkPredictor, Predictor
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.training_data import open_held_out, open_inliers
 from hybrid_training.validation_config import Selection, ValidationConfig
@@ -77,10 +83,22 @@ class Validation:
             values['closed/miou'], _ = closed_miou(
                 predictor, self.closed, model.num_classes, limit=self.config.closed_set_limit)
         for name, images in self.anomalies.items():
-            for score, found in pool_scores(predictor, images).measures().items():
-                values[f'{name}/{score}_ap'] = found.ap
-                values[f'{name}/{score}_fpr95'] = found.fpr95
+            for score, ranking in _rank(predictor, images).items():
+                curve = ranking.curve()
+                values[f'{name}/{score}_ap'] = curve.average_precision()
+                values[f'{name}/{score}_fpr95'] = curve.fpr_at_tpr()
         return ValidationReport(values)
+
+
+def _rank(predictor: Predictor, images: LabeledImages) -> dict[str, StreamingRanking]:
+    # Counted, not pooled: a training run may have no room for the scores of all pixels.
+    rankings: dict[str, StreamingRanking] = {}
+    for index in image_indices(images, None):
+        target = labels_at(images, index)
+        for name, score in predictor(images.image(index)).scores.items():
+            rankings.setdefault(name, StreamingRanking()).update(
+                resize_score(score, target.shape), target)
+    return rankings
 
 
 def open_validation(config: TrainingConfig, data_root: Path) -> Validation | None:

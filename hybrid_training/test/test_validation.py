@@ -58,6 +58,23 @@ def test_missing_set_is_found_before_training(toy_data, toy_config, change, word
         open_validation(config, toy_data)
 
 
+def test_figures_are_those_of_all_pixels_pooled(toy_data, toy_config, tiny_net):
+    from hybrid_training.data.folder_pairs import FolderPairs
+    from hybrid_training.evaluation.measures import pool_scores
+    from hybrid_training.evaluation.predictors import NetworkPredictor
+
+    config = TrainingConfig.model_validate(toy_config)
+    model = tiny_net()
+    validation = open_validation(config, toy_data)
+    assert validation is not None
+    values = validation.measure(model).values
+    pairs = FolderPairs(toy_data / 'anomalies', labels='masks', size=(64, 128))
+    pooled = pool_scores(NetworkPredictor(model, (64, 128)), pairs).measures()
+    for score, found in pooled.items():
+        assert values[f'anomalies/{score}_ap'] == pytest.approx(found.ap, abs=1e-4)
+        assert values[f'anomalies/{score}_fpr95'] == pytest.approx(found.fpr95, abs=1e-4)
+
+
 def test_steps_that_are_measured_after(toy_data, toy_config):
     validation = open_validation(TrainingConfig.model_validate(toy_config), toy_data)
     assert validation is not None
