@@ -1,0 +1,103 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Time what the node makes of one segmented frame: each output, the objects, the look for drift.
+
+Counted is the time of the processor, in one thread, so that other load on the machine does
+little; all take turns within one run, and the ratio is the median of the ratios to the plainest of
+them, the mask, within a round. The frame is drawn by chance: blobs of unknown, more than a street
+has.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+import json
+import time
+
+import cv2
+import numpy as np
+
+from hybrid_perception.calibration.drift_monitor import DriftMonitor
+from hybrid_perception.calibration.drift_table import BINS, DriftReference
+from hybrid_perception.labels import ClassMap
+from hybrid_perception.legend import render_legend
+from hybrid_perception.objects.tracking import ObjectTracker
+from hybrid_perception.scene import IMAGES, Scene, Style
+from hybrid_perception.segmentation import Segmentation
+
+CLASSES = ClassMap(
+    tuple(f'class {number}' for number in range(19)),
+    tuple((13 * number, 255 - 13 * number, 128) for number in range(19)), 19, 'unknown',
+    (255, 255, 255))
+STYLE = Style(-5.0, 0.5, -20.0, 0.0)
+
+
+def draw_scene(height: int, width: int, seed: int) -> Scene:
+    """Draw a frame of which some percent are unknown."""
+    generator = np.random.default_rng(seed)
+    noise = cv2.GaussianBlur(
+        generator.standard_normal((height, width), np.float32), (0, 0), height / 90)
+    score = np.asarray(-12 + 3.5 * noise / noise.std(), np.float32)
+    label = generator.integers(0, 19, (height // 40 + 1, width // 40 + 1), np.uint8)
+    label = np.kron(label, np.ones((40, 40), np.uint8))[:height, :width].copy()
+    view = generator.integers(0, 256, (height, width, 3), np.uint8)
+    return Scene(Segmentation(label, score), view, CLASSES, STYLE)
+
+
+def tasks(scene: Scene) -> dict[str, Callable[[], object]]:
+    """List what is timed, the mask first."""
+    def fresh(style: Style = STYLE) -> Scene:   # a scene remembers its mask and its objects
+        return Scene(scene.segmentation, scene.view, CLASSES, style)
+
+    tracker, found, stamps = ObjectTracker(), scene.objects, iter(range(10**9))
+    monitor = DriftMonitor(DriftReference(
+        'any', tuple(np.linspace(-20, -5, BINS)), (1 / BINS,) * BINS, 100, 0.0, 0.1, 40), 1.5)
+    boxes = Style(-5.0, 0.5, -20.0, 0.0, overlay_objects=True)
+    images = {output.topic: (lambda render=output.render: render(fresh())) for output in IMAGES}
+    return {
+        'open_set_mask': images.pop('open_set_mask'),
+        **images,
+        'overlay with boxes': lambda: fresh(boxes).overlay,
+        'objects': lambda: fresh().objects,
+        'ids of the objects': lambda: tracker.update(found, 0.1 * next(stamps)),
+        'drift': lambda: monitor.add(scene.segmentation.anomaly_score, 0.1 * next(stamps)),
+        'legend': lambda: render_legend(['OK  one line'], CLASSES, STYLE),
+    }
+
+
+def main() -> None:
+    """Run, print a table and one JSON line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--size', type=int, nargs=2, default=(720, 1280),
+                        metavar=('HEIGHT', 'WIDTH'))
+    parser.add_argument('--rounds', type=int, default=30)
+    parser.add_argument('--seed', type=int, default=0)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    scene = draw_scene(*arguments.size, arguments.seed)
+    timed = tasks(scene)
+    seconds = {name: np.empty(arguments.rounds) for name in timed}
+    for task in timed.values():   # the first call allocates
+        task()
+    for number in range(arguments.rounds):
+        for name, task in timed.items():
+            start = time.process_time()
+            task()
+            seconds[name][number] = time.process_time() - start
+    unknown = float(np.mean(scene.mask != 0))
+    print(f'{arguments.size[0]}x{arguments.size[1]}, {100 * unknown:.1f} % unknown, '
+          f'{len(scene.objects)} objects, one thread, {arguments.rounds} rounds')
+    figures = {
+        name: {'ms': 1000 * float(np.median(times)),
+               'ratio': float(np.median(times / seconds['open_set_mask']))}
+        for name, times in seconds.items()}
+    for name, figure in figures.items():
+        print(f'{name:<22}{figure["ms"]:8.2f} ms {figure["ratio"]:8.2f} x')
+    print(json.dumps({'size': list(arguments.size), 'unknown': unknown,
+                      'objects': len(scene.objects), 'figures': figures}))
+
+
+if __name__ == '__main__':
+    main()
