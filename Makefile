@@ -19,6 +19,8 @@ DATA = $(or $(HYBRID_PERCEPTION_DATA),data)
 # Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
 SOURCE =
 MODEL =
+# Benchmark: more arguments, such as --quick, --only core, --checkpoint runs/mine/best.pt --data data.
+BENCHMARK =
 PIP_FLAGS ?= -qq
 
 STAMPS := $(VENV)/.stamps
@@ -150,6 +152,11 @@ test-gpu: $(STAMPS)/package $(STAMPS)/test  ## TensorRT on this machine's GPU: b
 .PHONY: golden
 golden: $(STAMPS)/test  ## take the shipped model's answers on the bundled clip for right (after a look at them)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python test/golden/golden_clip.py
+
+.PHONY: benchmark
+benchmark: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## time everything and write docs/performance.md; wants quiet cores
+	@PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
+	  $(BIN)/python -m benchmark.run --output docs/performance.md $(BENCHMARK)
 
 .PHONY: clip
 clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit

@@ -1,0 +1,176 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Measure every section, each in a process of its own, and write docs/performance.md.
+
+Quiet cores give honest figures; ratios are medians of ratios within one interleaved run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+import datetime
+import importlib
+import importlib.metadata
+import json
+import os
+from pathlib import Path
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmark.sections import SECTIONS, Section
+from benchmark.table import MODELS, NotMeasured, Settings, Table
+from hybrid_perception.backends.cores import usable_cores
+from hybrid_perception.exceptions import HybridPerceptionError
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'openvino', 'torch', 'timm', 'rclpy')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, 1 where a section failed, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    cores = usable_cores()
+    settings = Settings(
+        options.model, options.threads or tuple(sorted({1, cores})), options.quick,
+        options.checkpoint, options.data)
+    if options.child:
+        return _measure_here(options.only[0], settings, options.child)
+    chosen = [s for s in SECTIONS if not options.only or s.module in options.only]
+    parts, failed = [_head(settings)], []
+    for section in chosen:
+        start = time.monotonic()
+        text, good = _measure_apart(section, sys.argv[1:] if arguments is None else arguments)
+        failed += [] if good else [section.module]
+        print(f'{section.module}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
+        parts.append(f'## {section.title}\n\n{text}')
+    document = '\n'.join(parts)
+    if options.output:
+        options.output.write_text(document, encoding='utf-8')
+    else:
+        print(document)
+    if failed:
+        print(f'benchmark: failed: {", ".join(failed)}', file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python3 -m benchmark.run', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: python3 -m benchmark.run --only core --threads 1')
+    names = [section.module for section in SECTIONS]
+    parser.add_argument('--output', type=Path, metavar='MD', help='write there, not to the screen')
+    parser.add_argument('--only', action='append', choices=names, help='a section; may repeat')
+    parser.add_argument('--model', type=Path, default=MODELS,
+                        help='manifest, .onnx or folder (models/)')
+    parser.add_argument('--threads', type=_threads, metavar='N,M',
+                        help='CPU threads of the engines (1 and the cores of this process)')
+    parser.add_argument('--checkpoint', type=Path, metavar='PT',
+                        help='network whose graph variants are measured (random weights)')
+    parser.add_argument('--data', type=Path, metavar='DIR',
+                        help='labelled sets, for the accuracy of the graph variants')
+    parser.add_argument('--quick', action='store_true', help='prove that it runs; no figures')
+    parser.add_argument('--child', type=Path, help=argparse.SUPPRESS)
+    return parser
+
+
+def _threads(text: str) -> tuple[int, ...]:
+    threads = tuple(int(part) for part in text.split(','))
+    if not threads or min(threads) < 1:
+        raise argparse.ArgumentTypeError(f'{text}: numbers of 1 or more, such as 1,2')
+    return threads
+
+
+def _measure_apart(section: Section, arguments: Sequence[str]) -> tuple[str, bool]:
+    """Run a section in a process of its own: engines leave threads and settings behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'tables.json'
+        command = [sys.executable, '-m', 'benchmark.run', *_without_only(arguments), '--only',
+                   section.module, '--child', str(path)]
+        # Threads of torch would otherwise spin on the cores while the next engine is timed.
+        environment = {**os.environ, 'OMP_WAIT_POLICY': 'PASSIVE'}
+        try:
+            done = subprocess.run(command, cwd=ROOT, env=environment, timeout=section.seconds,
+                                  capture_output=True, text=True, check=False)
+        except subprocess.TimeoutExpired:
+            return f'*Stopped after {section.seconds} s.*\n', False
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            last = (done.stderr.strip().splitlines() or ['no message'])[-1]
+            return f'*Failed: {last}*\n', False
+        answer = json.loads(path.read_text(encoding='utf-8'))
+    if 'not measured' in answer:
+        return f'*Not measured: {answer["not measured"]}*\n', True
+    tables = [Table(**{**t, 'rows': tuple(map(tuple, t['rows']))}) for t in answer['tables']]
+    return '\n'.join(table.markdown() for table in tables), True
+
+
+def _without_only(arguments: Sequence[str]) -> list[str]:
+    kept, skip = [], False
+    for argument in arguments:
+        if not skip and not argument.startswith('--only'):
+            kept.append(argument)
+        skip = argument == '--only'
+    return kept
+
+
+def _measure_here(name: str, settings: Settings, path: Path) -> int:
+    try:
+        tables = importlib.import_module(f'benchmark.{name}').measure(settings)
+        answer: dict[str, object] = {'tables': [asdict(table) for table in tables]}
+    except (NotMeasured, ImportError) as reason:
+        answer = {'not measured': str(reason)}
+    except HybridPerceptionError as error:
+        print(f'benchmark: {error}', file=sys.stderr)
+        return 1
+    path.write_text(json.dumps(answer), encoding='utf-8')
+    return 0
+
+
+def _head(settings: Settings) -> str:
+    rule = ('**A quick run: it proves that the benchmarks run; the figures mean nothing.**\n\n'
+            if settings.quick else '')
+    return (
+        '# Performance\n\n'
+        'Written by `make benchmark`; do not edit. Times are wall-clock; "to X" is the median of\n'
+        'the ratios within a round, and every round calls everything once in random order.\n\n'
+        f'{rule}* {datetime.date.today().isoformat()}, commit {_commit()}, {_processor()}, '
+        f'{usable_cores()} usable core(s), load before: {os.getloadavg()[0]:.1f}\n'
+        f'* {platform.system()} {platform.release()}, Python {platform.python_version()}, '
+        f'{_versions()}\n'
+        f'* `python3 -m benchmark.run --threads {",".join(map(str, settings.threads))}`'
+        ' (one section: `--only NAME`)\n')
+
+
+def _commit() -> str:
+    found = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=ROOT,
+                           capture_output=True, text=True, check=False)
+    return found.stdout.strip() or 'unknown'
+
+
+def _processor() -> str:
+    try:
+        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _versions() -> str:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f'{package} {importlib.metadata.version(package)}')
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ', '.join(found)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

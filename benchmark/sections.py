@@ -1,0 +1,36 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The sections of docs/performance.md, in order.
+
+A section is a module of this package with `measure(settings) -> list[Table]`; it raises
+`NotMeasured` where the machine lacks what it needs. To add one: write the module, add a line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Section:
+    """One module.
+
+    Attributes:
+        module: its name in this package, and the section's name for `--only`.
+        title: heading in the document.
+        seconds: after which it is stopped; a guard, not its usual time.
+    """
+
+    module: str
+    title: str
+    seconds: int = 240
+
+
+SECTIONS = (
+    Section('core', 'The engine alone and the core around it'),
+    Section('memory', 'Memory'),
+    Section('engines', 'CPU engines against the peak of the machine', 360),
+    Section('graph_variants', 'Ways from stride 4 to full size'),
+    Section('native_tail', 'A native loop instead of the tail in the graph'),
+    Section('encoders', 'Encoders', 420),
+)

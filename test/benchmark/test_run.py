@@ -1,0 +1,121 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The runner and its sections on the tiny model: that they run and say what they should."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+import random
+import subprocess
+import sys
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+import pytest
+
+from benchmark.flops import count, heads_output
+from benchmark.interleaved import ratio, take_turns
+from benchmark.run import main
+from benchmark.sections import SECTIONS
+from benchmark.table import NotMeasured, Table
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(600)
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, '-m', 'benchmark.run', *map(str, arguments)], cwd=ROOT,
+        capture_output=True, text=True, timeout=500, check=False)
+
+
+def test_core_and_memory_on_the_tiny_model(tiny_model, tmp_path):
+    path = tmp_path / 'performance.md'
+    done = run('--quick', '--model', tiny_model, '--threads', '1', '--only', 'core',
+               '--only', 'memory', '--output', path)
+    assert done.returncode == 0, done.stderr
+    text = path.read_text(encoding='utf-8')
+    assert 'A quick run' in text
+    for words in ('| engine |', '| engine, label alone |', '| core, camera 1920x1080 |',
+                  'to the engine', '| engine alone |', 'same graph with the label alone'):
+        assert words in text
+    [engine] = [line for line in text.splitlines() if line.startswith('| engine |')]
+    assert engine.endswith('| 1.000 |')
+
+
+def test_a_model_that_is_not_there_fails_its_section_alone(tmp_path):
+    done = run('--quick', '--model', tmp_path / 'none.json', '--only', 'core')
+    assert done.returncode == 1
+    assert 'failed: core' in done.stderr
+    assert 'none.json' in done.stdout
+    assert '# Performance' in done.stdout
+
+
+def test_wrong_usage_is_2():
+    for arguments in (['--only', 'speed'], ['--threads', '0'], ['--threads', 'x']):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+
+
+def test_every_section_can_be_measured():
+    pytest.importorskip('torch', reason='some sections export networks')
+    names = [section.module for section in SECTIONS]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert callable(importlib.import_module(f'benchmark.{name}').measure)
+
+
+def test_what_is_missing_is_said_and_is_no_failure(tiny_model, monkeypatch, tmp_path):
+    def nothing_here(settings):
+        raise NotMeasured('numba is not installed')
+
+    path = tmp_path / 'answer.json'
+    monkeypatch.setattr('benchmark.native_tail.measure', nothing_here)
+    assert main(['--model', str(tiny_model), '--only', 'native_tail', '--child', str(path)]) == 0
+    assert json.loads(path.read_text()) == {'not measured': 'numba is not installed'}
+
+
+def test_turns_are_random_and_ratios_are_taken_within_a_round():
+    order = []
+    seconds = take_turns({name: lambda name=name: order.append(name) for name in 'ab'}, 40)
+    assert order[:2] == ['a', 'b'], 'each is called once before'
+    rounds = [order[i:i + 2] for i in range(2, len(order), 2)]
+    assert ['a', 'b'] in rounds
+    assert ['b', 'a'] in rounds
+    assert all(len(values) == 40 for values in seconds.values())
+    shuffler = random.Random(0)
+    load = np.array([shuffler.uniform(1, 9) for _ in range(40)])
+    assert ratio({'x': 2 * load, 'y': load}, 'x', 'y') == pytest.approx(2)
+
+
+def test_tables_are_markdown():
+    text = Table('Times', ('', 'ms'), (('engine', '3'),), 'A note.').markdown()
+    assert text == '### Times\n\nA note.\n\n|  | ms |\n| --- | --- |\n| engine | 3 |\n'
+
+
+def test_arithmetic_is_counted_without_the_tail():
+    def conv(name, inputs, output, **attributes):
+        return helper.make_node('Conv', inputs, [output], name=name, **attributes)
+
+    def weights(name, *shape):
+        return numpy_helper.from_array(np.ones(shape, np.float32), name)
+
+    graph = helper.make_graph(
+        [conv('stem', ['image', 'a', 'bias'], 'x', pads=[1, 1, 1, 1], strides=[2, 2]),
+         conv('heads', ['x', 'b'], 'maps'),
+         conv('upsample', ['maps', 'c'], 'label', group=2),
+         helper.make_node('Neg', ['maps'], ['anomaly_score'])], 'net',
+        [helper.make_tensor_value_info('image', TensorProto.FLOAT, [1, 3, 8, 12])],
+        [helper.make_tensor_value_info('label', TensorProto.FLOAT, [1, 2, 4, 6]),
+         helper.make_tensor_value_info('anomaly_score', TensorProto.FLOAT, [1, 2, 4, 6])],
+        [weights('a', 5, 3, 3, 3), weights('bias', 5), weights('b', 2, 5, 1, 1),
+         weights('c', 2, 1, 1, 1)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=8)
+    outputs = ['label', 'anomaly_score']
+    assert heads_output(model, outputs) == 'maps'
+    operations, parameters = count(model, outputs)
+    assert operations == 2 * (5 * 24 * 27 + 2 * 24 * 5)
+    assert parameters == 5 * 27 + 5 + 10
