@@ -80,6 +80,9 @@ def export(request: ExportRequest) -> Manifest:
     config = TrainingConfig.model_validate(checkpoint.config)
     classes = stored_classes(checkpoint.config)
     sets = open_sets(request.validation, request.data_root, classes)
+    # Before the long work, so that pictures that are missing cost none of it.
+    calibration = open_calibration(config, request.data_root, classes, request.size) if (
+        'int8' in request.precisions) else None
     model = build_network(
         stored_model(checkpoint.config), len(classes), pretrained=False).eval()
     model.load_state_dict(checkpoint.weights)
@@ -97,8 +100,7 @@ def export(request: ExportRequest) -> Manifest:
         document['metrics']['parity'] = asdict(parity)
         manifest = write_manifest(path, document)
         add_variants(
-            manifest, document['metrics'], request.precisions, sets,
-            lambda: open_calibration(config, request.data_root, classes, request.size))
+            manifest, document['metrics'], request.precisions, sets, calibration)
         write_card(path)
         move_model(draft, request.output, last=path.name)
     return load_manifest(request.output / path.name)

@@ -46,8 +46,9 @@ def quantize_model(
         msg = f'configuration {config.name} has no section "validation" to measure on'
         raise ExportError(msg)
     sets = open_sets(config.validation, data_root, classes)
+    calibration = open_calibration(config, data_root, classes, base.input_size) if (
+        'int8' in precisions) else None
     # Not those of the manifest: they may come from other pictures under the same names.
     figures = measure(
         ExportedPredictor(base, create_backend('onnxruntime', base)), sets)['metrics']
-    return add_variants(base, figures, precisions, sets, lambda: open_calibration(
-        config, data_root, classes, base.input_size))
+    return add_variants(base, figures, precisions, sets, calibration)

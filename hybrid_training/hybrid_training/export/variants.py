@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ PARITY_IMAGES = 8
 
 def add_variants(
         base: Manifest, figures: Mapping[str, Any], precisions: Sequence[str],
-        sets: MeasuringSets, calibration: Callable[[], Calibration]) -> Manifest:
+        sets: MeasuringSets, calibration: Calibration | None) -> Manifest:
     """Write variants beside a model and name them in its manifest.
 
     Args:
@@ -41,7 +41,7 @@ def add_variants(
         figures: its `metrics` on `sets`.
         precisions: of DERIVED.
         sets: what figures and thresholds come from.
-        calibration: opens the pictures that int8 needs.
+        calibration: what int8 needs.
 
     Raises:
         ExportError: a variant cannot be made; the model is as before.
@@ -73,7 +73,7 @@ def move_model(draft: Path, folder: Path, *, last: str = '') -> None:
 
 def derive_variant(
         base: Manifest, base_figures: Mapping[str, Any], precision: str, folder: Path, *,
-        sets: MeasuringSets, calibration: Callable[[], Calibration]) -> Manifest:
+        sets: MeasuringSets, calibration: Calibration | None) -> Manifest:
     """Write `<name>.<precision>.onnx`, `.json` and `.md` of a model into a folder.
 
     Args:
@@ -82,7 +82,7 @@ def derive_variant(
         precision: fp16 or int8.
         folder: where the files go.
         sets: what figures and thresholds come from.
-        calibration: opens the pictures that int8 needs.
+        calibration: what int8 needs.
 
     Raises:
         ExportError: the graph cannot be brought to that precision.
@@ -121,26 +121,26 @@ def _measured(
 
 
 def _fp16(
-        model: onnx.ModelProto, base: Manifest, _: Callable[[], Calibration],
+        model: onnx.ModelProto, base: Manifest, _: Calibration | None,
 ) -> tuple[onnx.ModelProto, Mapping[str, Any]]:
     half = to_half(model, score=base.score_name, label=base.label_name)
     return half, {'how': 'FP16, the score alone behind the heads in FP32'}
 
 
 def _int8(
-        model: onnx.ModelProto, base: Manifest, calibration: Callable[[], Calibration],
+        model: onnx.ModelProto, base: Manifest, calibration: Calibration | None,
 ) -> tuple[onnx.ModelProto, Mapping[str, Any]]:
     outputs = base.label_name, base.score_name
+    assert calibration is not None  # whoever asks for int8 opens it
     nodes = quantizable(model, outputs)
-    pictures = calibration()
     scales = activation_scales(
-        model, list(dict.fromkeys(node.input[0] for node in nodes)), pictures.scales)
-    choice = choose_layers(model, scales, [n.name for n in nodes], pictures.layers, outputs)
+        model, list(dict.fromkeys(node.input[0] for node in nodes)), calibration.scales)
+    choice = choose_layers(model, scales, [n.name for n in nodes], calibration.layers, outputs)
     weights = {node.name: node.input[1] for node in nodes}
     return quantize(model, scales, choice.quantized), {
         'how': 'INT8 by explicit symmetric Q/DQ at the inputs of convolutions; weights by output '
                'channel; biases and everything else in FP32',
-        'calibration': pictures.source,
+        'calibration': calibration.source,
         'int8_layers': len(choice.quantized),
         'float_layers': ['the first', 'the heads', *(weights[name] for name in choice.kept)],
         'on_calibration_pictures': {
