@@ -41,7 +41,7 @@ LOST_IMAGES = (
 
 @dataclass(frozen=True)
 class Health:
-    """What the report is made of."""
+    """What the report is made of, and for the legend the classes and the style of the pictures."""
 
     state: str
     step: str
@@ -57,6 +57,8 @@ class Health:
     watched: tuple[str, ...]
     engine: Mapping[str, str]
     drift: DriftReport
+    class_map: ClassMap | None = None
+    style: Style | None = None
 
 
 def judge_input(health: Health, new_bad_frames: int) -> tuple[bytes, str]:
@@ -140,14 +142,8 @@ class Diagnostics:
             Image, f'~/{LEGEND}', output_qos(), qos_overriding_options=overridable())
         self._bad_frames = 0
 
-    def publish(self, health: Health, class_map: ClassMap | None, style: Style) -> None:
-        """Publish the report; bad frames are a warning in the period in which they came.
-
-        Args:
-            health: what it is made of.
-            class_map: classes of the loaded model, for the legend.
-            style: settings of the pictures, for the legend.
-        """
+    def publish(self, health: Health) -> None:
+        """Publish the report; bad frames are a warning in the period in which they came."""
         new_bad_frames = health.counts.bad - self._bad_frames
         verdict, drift = judge_input(health, new_bad_frames), judge_drift(health)
         if verdict[0] == WARN and not new_bad_frames:
@@ -182,7 +178,7 @@ class Diagnostics:
             lines = [f'{WORDS[status.level]}  {status.name}: {status.message}'
                      for status in report.status]
             self._legend.publish(msg_from_array(
-                render_legend(lines, class_map, style),
+                render_legend(lines, health.class_map, health.style),
                 Header(stamp=report.header.stamp), 'rgb8'))
 
     def _status(

@@ -266,5 +266,5 @@ class SegmentationNode(LifecycleNode):
             silence=self._statistics.silence,
             watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
-            watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report()),
-            class_map, frame_style(self.parameters, self._threshold))
+            watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report(),
+            class_map=class_map, style=frame_style(self.parameters, self._threshold)))
