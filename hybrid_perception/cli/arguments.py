@@ -12,6 +12,7 @@ from typing import Any
 
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import BACKEND_NAMES, create_backend
+from hybrid_perception.backends.shared import SharedBackends
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
@@ -116,11 +117,28 @@ def open_segmenter(
     Raises:
         HybridPerceptionError: A file or an argument is at fault; the message names it.
     """
+    backend, (segmenter,) = open_segmenters(arguments, manifest, 1)
+    return backend, segmenter
+
+
+def open_segmenters(
+    arguments: argparse.Namespace, manifest: Manifest, count: int
+) -> tuple[Backend, list[Segmenter]]:
+    """Load the model that the arguments name once, for so many threads; close each segmenter.
+
+    Raises:
+        HybridPerceptionError: A file or an argument is at fault; the message names it.
+    """
     ignore_mask = load_ignore_mask(arguments.ignore_mask)
-    roi = Roi(*arguments.roi)
-    backend = create_backend(arguments.backend, manifest, threads=arguments.threads)
-    return backend, Segmenter(
-        manifest, backend, output_size=arguments.output_size, roi=roi, ignore_mask=ignore_mask)
+    roi, shared = Roi(*arguments.roi), SharedBackends()
+    leases = [
+        shared.open(manifest.sha256, lambda: create_backend(
+            arguments.backend, manifest, threads=arguments.threads))
+        for _ in range(count)]
+    return leases[0], [
+        Segmenter(manifest, lease, output_size=arguments.output_size, roi=roi,
+                  ignore_mask=ignore_mask)
+        for lease in leases]
 
 
 def segmenter_settings(arguments: argparse.Namespace, backend: Backend) -> dict[str, Any]:

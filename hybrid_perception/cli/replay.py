@@ -20,7 +20,7 @@ from hybrid_perception.cli.arguments import (
     add_recording_arguments,
     add_threshold_arguments,
     open_recording,
-    open_segmenter,
+    open_segmenters,
     segmenter_settings,
 )
 from hybrid_perception.cli.objects import add_gate_arguments
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 _OUTPUTS = {output.topic: output for output in IMAGES}
 _SHOWN = 5
+_SIDE_BY_SIDE = 2
+"""Frames that are segmented at a time: the network runs on one, the other is resized."""
+
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -91,10 +94,10 @@ def run(arguments: argparse.Namespace) -> None:
     source = open_recording(arguments)
     outputs = [output for topic, output in _OUTPUTS.items() if topic in arguments.outputs]
     writer = MessageWriter(source.topics, outputs, with_input=arguments.with_input)
-    backend, segmenter = open_segmenter(arguments, manifest)
+    backend, segmenters = open_segmenters(arguments, manifest, _SIDE_BY_SIDE)
     try:
         replayer = Replayer(
-            source, segmenter, writer, class_map=manifest.class_map, style=style,
+            source, segmenters, writer, class_map=manifest.class_map, style=style,
             compress=arguments.compress,
             settings=_settings(arguments, manifest, backend, style))
         with Progress('replay', source.total) as progress:
@@ -102,7 +105,8 @@ def run(arguments: argparse.Namespace) -> None:
                 arguments.output, overwrite=arguments.overwrite, restart=arguments.restart,
                 progress=progress.step)
     finally:
-        segmenter.close()
+        for segmenter in segmenters:
+            segmenter.close()
     _tell(arguments.output, report)
     if arguments.objects is not None:
         count = write_object_lines(

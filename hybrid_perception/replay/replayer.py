@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 import shutil
 import time
 from typing import Any
@@ -21,6 +22,7 @@ from hybrid_perception.replay.frame import Frame
 from hybrid_perception.replay.message import Message
 from hybrid_perception.replay.output_bag import MessageWriter, OutputBag
 from hybrid_perception.replay.overlap import overlap
+from hybrid_perception.replay.side_by_side import side_by_side
 from hybrid_perception.replay.source import Source
 from hybrid_perception.replay.work_folder import WorkFolder
 from hybrid_perception.scene import Scene, Style
@@ -118,7 +120,7 @@ class Replayer:
     def __init__(
         self,
         source: Source,
-        segmenter: Segmenter,
+        segmenters: Sequence[Segmenter],
         writer: MessageWriter,
         *,
         class_map: ClassMap,
@@ -130,7 +132,9 @@ class Replayer:
 
         Args:
             source: the recording.
-            segmenter: the loaded model.
+            segmenters: alike, on one loaded model that lets one infer at a time; while one does,
+                the other brings its frame to the network's size or its answer back to the
+                camera's.
             writer: makes the messages.
             class_map: names and colours of the model.
             style: settings of the outputs.
@@ -139,7 +143,10 @@ class Replayer:
             compress: pack the output.
         """
         self._source = source
-        self._segmenter = segmenter
+        self._free: SimpleQueue[Segmenter] = SimpleQueue()
+        for segmenter in segmenters:
+            self._free.put(segmenter)
+        self._workers = len(segmenters)
         self._writer = writer
         self._class_map = class_map
         self._style = style
@@ -214,7 +221,7 @@ class Replayer:
     def _stages(
         self, work: WorkFolder
     ) -> Generator[Segmented | Skipped | _Kept, None, None]:
-        """Decode in one thread, infer in another; the caller writes."""
+        """Decode in one thread, segment in others; the caller writes."""
         frames = iter(self._source.frames())
         decoded = overlap(self._decode(frames, work))
         return overlap(self._segment(decoded))
@@ -241,13 +248,18 @@ class Replayer:
     def _segment(
         self, items: Generator[Decoded | Skipped | _Kept, None, None]
     ) -> Iterator[Segmented | Skipped | _Kept]:
-        with closing(items):
-            for item in items:
-                if isinstance(item, _Kept):
-                    yield item
-                else:
-                    yield from segment_frames(
-                        iter((item,)), self._segmenter, self._class_map, self._style)
+        with closing(items), closing(
+                side_by_side(self._segment_one, items, workers=self._workers)) as segmented:
+            yield from segmented
+
+    def _segment_one(self, item: Decoded | Skipped | _Kept) -> Segmented | Skipped | _Kept:
+        if isinstance(item, _Kept):
+            return item
+        segmenter = self._free.get()
+        try:
+            return next(segment_frames(iter((item,)), segmenter, self._class_map, self._style))
+        finally:
+            self._free.put(segmenter)
 
     def _nothing(self, report: ReplayReport) -> str:
         topics = ', '.join(self._source.topics)

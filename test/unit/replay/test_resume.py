@@ -9,12 +9,14 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from hybrid_perception.replay.bag_reader import BagReader
 from hybrid_perception.replay.overlap import overlap
+from hybrid_perception.replay.side_by_side import side_by_side
 from hybrid_perception.replay.truncated_mcap import complete_size, is_truncated, mend
 
 from .conftest import camera, compressed, read_bag, write_bag
@@ -180,3 +182,46 @@ def test_closing_overlap_closes_its_source():
     assert next(items) == 1
     items.close()
     assert closed == [True]
+
+
+def test_side_by_side_keeps_the_order_and_works_on_several_at_a_time():
+    both = threading.Barrier(2, timeout=30)
+
+    def work(number):
+        both.wait()   # each waits until a neighbour is worked on as well
+        return 10 * number
+
+    assert list(side_by_side(work, iter(range(6)), workers=2)) == [0, 10, 20, 30, 40, 50]
+
+
+def test_side_by_side_takes_no_more_items_than_it_must():
+    taken = []
+
+    def count():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    for number in side_by_side(lambda item: item, count(), workers=2):
+        assert len(taken) <= number + 3
+
+
+def test_side_by_side_hands_on_what_came_before_an_error_and_then_the_error():
+    def items():
+        yield from (1, 2, 3)
+        raise ValueError('no more')
+
+    results = side_by_side(lambda item: item, items(), workers=2)
+    assert [next(results), next(results), next(results)] == [1, 2, 3]
+    with pytest.raises(ValueError, match='no more'):
+        next(results)
+
+    def fail(item):
+        if item == 2:
+            raise ValueError('boom')
+        return item
+
+    results = side_by_side(fail, iter((1, 2, 3)), workers=2)
+    assert next(results) == 1
+    with pytest.raises(ValueError, match='boom'):
+        next(results)
