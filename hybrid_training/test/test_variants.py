@@ -130,6 +130,12 @@ def test_int8_is_what_tensorrts_parser_takes(model, pictures):
     assert last.input[1] in weights
 
 
+def test_depthwise_convolutions_stay_in_float(model):
+    [second] = quantizable(model, OUTPUTS)
+    second.attribute.append(helper.make_attribute('group', 16))
+    assert quantizable(model, OUTPUTS) == []
+
+
 def test_int8_keeps_the_answer_nearly(model, pictures):
     nodes = [node.name for node in quantizable(model, OUTPUTS)]
     rounded = quantize(model, scales_of(model, pictures), nodes)

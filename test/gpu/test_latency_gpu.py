@@ -64,7 +64,7 @@ def _resized(base, size, folder):
     if not path.exists():
         model = build_network(ModelConfig(), len(CITYSCAPES), pretrained=False)
         pixels = parity_image(128, 256)
-        load_start(model, base.onnx_path, ModelConfig(), CITYSCAPES,
+        load_start(model, base.onnx_path, ModelConfig(), CITYSCAPES, prior_shift=0.0,
                    crops=lambda: torch.from_numpy(pixels).permute(0, 3, 1, 2).repeat(2, 1, 1, 1))
         write_onnx(model.eval(), path, size)
     return onnx.load(path)

@@ -142,7 +142,8 @@ def _int8(
                'channel; biases and everything else in FP32',
         'calibration': calibration.source,
         'int8_layers': len(choice.quantized),
-        'float_layers': ['the first', 'the heads', *(weights[name] for name in choice.kept)],
+        'float_layers': ['the first', 'the heads', 'depthwise ones',
+                         *(weights[name] for name in choice.kept)],
         'on_calibration_pictures': {
             **asdict(choice.damage), 'limits': [LABEL_DAMAGE, SCORE_DAMAGE]}}
 
