@@ -15,6 +15,7 @@ VENV ?= .venv
 TORCH = torch==2.13.0+cpu
 CONFIG = hybrid_training/hybrid_training/configs/first_drive.yaml
 RUN = runs/mine
+RENDERED = runs/rendered/train
 DATA = $(or $(HYBRID_PERCEPTION_DATA),data)
 # Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
 SOURCE =
@@ -165,6 +166,14 @@ clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
 .PHONY: train
 train: $(STAMPS)/package $(TRAINING)  ## train your own: make train CONFIG=my.yaml RUN=runs/mine
 	@$(BIN)/hybrid-training train --config $(CONFIG) --output $(RUN) --data $(DATA)
+
+.PHONY: claim
+claim: $(STAMPS)/package $(TRAINING) | $(RENDERED)  ## show the paper's claim: train what is missing, write docs/results.md
+	@$(BIN)/hybrid-training claim --data $(DATA) --runs runs --output docs
+
+# The tenth of rendered frames that both arms of the claim train on.
+$(RENDERED):
+	@$(BIN)/python demo/render_drive.py --seed 11 --frames 160 --scenes 54 --output $@
 
 .PHONY: model
 model: $(STAMPS)/package $(TRAINING)  ## export what make train made, into RUN/model

@@ -1,41 +1,21 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Timing by turns: every call once per round, in random order.
-
-Other load on the machine then hits all of them alike, and a ratio is the median of the ratios
-within a round. A fixed order would flatter whatever runs after itself.
-"""
+"""What is read off calls that were timed by turns: a ratio is the median within the rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-import random
-import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_perception.interleaved import take_turns
+
+__all__ = ['Call', 'Seconds', 'milliseconds', 'noise', 'ratio', 'take_turns']
+
 Call = Callable[[], object]
 Seconds = Mapping[str, NDArray[np.float64]]
-
-
-def take_turns(calls: Mapping[str, Call], rounds: int, *, seed: int = 0) -> Seconds:
-    """Time every call once per round; return (rounds,) seconds by name.
-
-    Each is called once before, untimed.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    order, shuffler = list(calls), random.Random(seed)
-    for call in calls.values():
-        call()
-    for _ in range(rounds):
-        shuffler.shuffle(order)
-        for name in order:
-            start = time.perf_counter()
-            calls[name]()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: np.array(values) for name, values in seconds.items()}
 
 
 def ratio(seconds: Seconds, name: str, base: str) -> float:

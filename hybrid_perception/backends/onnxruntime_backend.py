@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,16 @@ class OnnxRuntimeBackend:
 
 
 def _open_session(manifest: Manifest, threads: int) -> Any:
+    return open_session(manifest.onnx_path, threads)
+
+
+def open_session(onnx_path: Path, threads: int) -> Any:
+    """Open an ONNX file with the settings that this backend runs with.
+
+    Raises:
+        EngineError: ONNX Runtime is not installed.
+        ModelError: the file is no valid ONNX.
+    """
     try:
         import onnxruntime
     except ImportError as error:
@@ -84,12 +95,12 @@ def _open_session(manifest: Manifest, threads: int) -> Any:
     options.add_session_config_entry('session.inter_op.allow_spinning', '0')
     try:
         return onnxruntime.InferenceSession(
-            str(manifest.onnx_path), options, providers=['CPUExecutionProvider']
+            str(onnx_path), options, providers=['CPUExecutionProvider']
         )
     # ONNX Runtime raises its own types, each derived directly from Exception.
     except Exception as error:
         raise ModelError(
-            f'{manifest.onnx_path} cannot be loaded by ONNX Runtime: {error}'
+            f'{onnx_path} cannot be loaded by ONNX Runtime: {error}'
         ) from error
 
 

@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics of anomaly scores and of labels: one definition for training, demo and replay."""
 
-from hybrid_perception.metrics.bootstrap import BootstrapIntervals, ImageHistograms, Interval
+from hybrid_perception.metrics.bootstrap import (
+    BootstrapIntervals,
+    ImageHistograms,
+    Interval,
+    bootstrap_difference,
+)
 from hybrid_perception.metrics.components import (
     SIZE_FILTERS,
     ComponentMeasures,
@@ -38,6 +43,7 @@ __all__ = [
     'StreamingRanking',
     'auroc',
     'average_precision',
+    'bootstrap_difference',
     'component_overlaps',
     'fpr_at_tpr',
     'open_miou',

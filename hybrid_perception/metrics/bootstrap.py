@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,27 +106,41 @@ class ImageHistograms:
         Raises:
             ParameterError: Less than two images, numbers out of range, or no usable resample.
         """
-        if len(self) < 2 or resamples < 2 or not 0 < level < 1 or not 0 < tpr <= 1:
+        if not 0 < level < 1:
+            raise ParameterError(f'level is {level}; it must be between 0 and 1')
+        figures = self.resampled(resamples, tpr=tpr, seed=seed)
+        return percentile_intervals(figures, level)
+
+    def resampled(
+        self, resamples: int, *, tpr: float = 0.95, seed: int | Sequence[int] = 0
+    ) -> NDArray[np.float64]:
+        """Compute AP, AUROC and FPR at a TPR of each resample.
+
+        Args:
+            resamples: how often images are drawn.
+            tpr: detection rate of the false positive rate.
+            seed: of the draws; as many images and the same seed are drawn in the same way.
+
+        Returns:
+            (resamples, 3); a row of NaN where a resample has not both kinds of pixels.
+
+        Raises:
+            ParameterError: Less than two images, or numbers out of range.
+        """
+        if len(self) < 2 or resamples < 2 or not 0 < tpr <= 1:
             raise ParameterError(
-                f'there are {len(self)} images, resamples is {resamples}, level {level} and tpr '
-                f'{tpr}; want at least 2 images and 2 resamples, and shares between 0 and 1')
+                f'there are {len(self)} images, resamples is {resamples} and tpr {tpr}; want at '
+                f'least 2 images and 2 resamples, and a share above 0 and at most 1')
         known, anomaly = self._tables()
         draws = np.random.default_rng(seed).multinomial(
             len(self), np.full(len(self), 1 / len(self)), resamples).astype(np.float64)
-        parts = []
+        figures = np.full((resamples, 3), np.nan)
         for start in range(0, resamples, _ROWS):
             rows = draws[start:start + _ROWS]
             true, false = (np.cumsum(rows @ table, axis=1) for table in (anomaly, known))
             usable = (true[:, -1] > 0) & (false[:, -1] > 0)
-            parts.append(_figures(true[usable], false[usable], tpr))
-        figures = np.concatenate(parts)
-        if not len(figures):
-            raise ParameterError(
-                'no resample has both anomalies and known pixels; images need some of both')
-        tail = (1 - level) / 2
-        bounds = np.quantile(figures, [tail, 1 - tail], axis=0).T.tolist()
-        ap, auroc, fpr = (Interval(low, high) for low, high in bounds)
-        return BootstrapIntervals(ap, auroc, fpr, len(figures))
+            figures[start:start + _ROWS][usable] = _figures(true[usable], false[usable], tpr)
+        return figures
 
     def _tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lay the images' counts side by side: (N, B) known and anomaly, highest scores first."""
@@ -135,6 +150,57 @@ class ImageHistograms:
             columns = names.size - 1 - np.searchsorted(names[::-1], image.occupied)
             known[row, columns], anomaly[row, columns] = image.known, image.anomaly
         return known, anomaly
+
+
+def bootstrap_difference(
+    first: Sequence[ImageHistograms], second: Sequence[ImageHistograms], resamples: int = 1000, *,
+    level: float = 0.95, tpr: float = 0.95, seed: int = 0,
+) -> BootstrapIntervals:
+    """Find intervals of how much two scores differ in the mean over sets of their figures.
+
+    Both scores are drawn on the same images, each set by itself, so that what makes an image hard
+    for both does not widen the interval.
+
+    Args:
+        first: one score on each set.
+        second: the other score on the same sets, their images in the same order.
+        resamples: how often.
+        level: share of resamples inside the interval.
+        tpr: detection rate of the false positive rate.
+        seed: of the draws.
+
+    Returns:
+        Intervals of ``first - second``.
+
+    Raises:
+        ParameterError: No set, sets of other sizes, numbers out of range, or no usable resample.
+    """
+    sizes = [len(one) for one in first], [len(one) for one in second]
+    if not sizes[0] or sizes[0] != sizes[1] or not 0 < level < 1:
+        raise ParameterError(
+            f'the sets have {sizes[0]} and {sizes[1]} images and level is {level}; want the same '
+            f'sets twice, and a share between 0 and 1')
+    differences = [
+        one.resampled(resamples, tpr=tpr, seed=(seed, number))
+        - other.resampled(resamples, tpr=tpr, seed=(seed, number))
+        for number, (one, other) in enumerate(zip(first, second, strict=True))]
+    return percentile_intervals(np.mean(differences, axis=0), level)
+
+
+def percentile_intervals(figures: NDArray[np.float64], level: float) -> BootstrapIntervals:
+    """Take the middle share ``level`` of resampled figures (R, 3), rows of NaN left out.
+
+    Raises:
+        ParameterError: Every row is NaN.
+    """
+    usable = figures[~np.isnan(figures).any(axis=1)]
+    if not len(usable):
+        raise ParameterError(
+            'no resample has both anomalies and known pixels; images need some of both')
+    tail = (1 - level) / 2
+    bounds = np.quantile(usable, [tail, 1 - tail], axis=0).T.tolist()
+    ap, auroc, fpr = (Interval(low, high) for low, high in bounds)
+    return BootstrapIntervals(ap, auroc, fpr, len(usable))
 
 
 def _figures(

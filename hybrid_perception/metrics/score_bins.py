@@ -144,21 +144,44 @@ class ScoreBins:
         Returns:
             (M,) float32; -infinity for bin 0.
         """
-        # Bisection over all float32 numbers in their order: rounding hides the edges otherwise.
-        low = np.full(index.shape, _ordered(np.float32(-np.inf)))
-        high = np.full(index.shape, _ordered(np.float32(np.inf)))
-        while (low < high).any():
-            middle = (low + high) >> 1
-            reaches = self.index(_from_ordered(middle)) >= index
-            high = np.where(reaches, middle, high)
-            low = np.where(reaches, low, middle + 1)
+        # Bisection over the float32 numbers in their order: rounding hides the edges otherwise.
+        low, high = self._around_edges(index)
+        open_bins = np.flatnonzero(low < high)
+        while open_bins.size:
+            middle = (low[open_bins] + high[open_bins]) >> 1
+            reaches = self.index(_from_ordered(middle)) >= index[open_bins]
+            high[open_bins[reaches]] = middle[reaches]
+            low[open_bins[~reaches]] = middle[~reaches] + 1
+            open_bins = open_bins[low[open_bins] < high[open_bins]]
         return _from_ordered(low)
+
+    def _around_edges(self, index: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Bracket the lowest score of each bin, as places in the order of float32 numbers."""
+        half = self.count // 2
+        steps = np.where(index >= half, index - half, half - index).astype(np.float64)
+        octaves = np.floor(steps / 2**self.bits)
+        away = self.width * (2**octaves * (1 + steps / 2**self.bits - octaves) - 1)
+        edge = self.centre + np.where(index >= half, away, -away)
+        # Three roundings of index(), and the score's own.
+        rounding = (away + self.width) * 2.0**-20 + np.abs(edge) * 2.0**-22
+        limit = float(np.finfo(np.float32).max)
+        low, high = (_order(np.clip(bound, -limit, limit).astype(np.float32))
+                     for bound in (edge - rounding, edge + rounding))
+        # Whatever was estimated, what index() says decides.
+        low[self.index(_from_ordered(low)) >= index] = _ordered(np.float32(-np.inf))
+        high[self.index(_from_ordered(high)) < index] = _ordered(np.float32(np.inf))
+        return low, high
 
 
 def _ordered(value: np.float32) -> np.int64:
     """Number the float32 values by their order, 0 for both zeros."""
     bits = np.int64(value.view(np.int32))
     return bits if bits >= 0 else np.int64(-0x80000000) - bits
+
+
+def _order(values: NDArray[np.float32]) -> NDArray[np.int64]:
+    bits = values.view(np.int32).astype(np.int64)
+    return np.where(bits >= 0, bits, -0x80000000 - bits)
 
 
 def _from_ordered(number: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -92,7 +92,7 @@ class StreamingRanking:
         Raises:
             ParameterError: No anomaly or no known pixel came yet.
         """
-        occupied = np.flatnonzero(self._known + self._anomaly)[::-1]
+        occupied = self._occupied()
         lowest = (self._bins.lowest(occupied) if self._bins is not None
                   else np.zeros(0, np.float32))
         return RankingCurve(lowest, np.cumsum(self._anomaly[occupied]),
@@ -108,7 +108,10 @@ class StreamingRanking:
         Raises:
             ParameterError: No anomaly or no known pixel came yet.
         """
-        curve = self.curve()
+        occupied = self._occupied()
+        # Thresholds take longest to find, and no error needs them.
+        curve = RankingCurve(np.zeros(occupied.size, np.float32),
+                             np.cumsum(self._anomaly[occupied]), np.cumsum(self._known[occupied]))
         true, false = curve.true_positives, curve.false_positives
         anomaly, known = np.diff(true, prepend=0), np.diff(false, prepend=0)
         crossing = np.argmax(curve.tpr >= tpr)
@@ -117,6 +120,9 @@ class StreamingRanking:
                 for bound in _average_precision_bounds(true, false, anomaly, known)),
             float(np.sum(anomaly.astype(np.float64) * known) / 2 / true[-1] / false[-1]),
             float(known[crossing] / false[-1]))
+
+    def _occupied(self) -> NDArray[np.intp]:
+        return np.flatnonzero(self._known + self._anomaly)[::-1]
 
     def _start(self, bins: ScoreBins) -> None:
         self._bins = bins

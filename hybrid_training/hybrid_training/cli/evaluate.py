@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid_training.cli.arguments import size_argument
+from hybrid_training.evaluation.plain_json import plain_json
 
 if TYPE_CHECKING:
     from hybrid_training.data.labeled_images import LabeledImages
@@ -179,7 +178,7 @@ def _submit(arguments: argparse.Namespace, source: ScoreSource,
 
 def _write(arguments: argparse.Namespace, found: dict[str, Any], source: ScoreSource,
            measured: list[SetMeasures]) -> None:
-    text = json.dumps(_without_nan(found), indent=2, allow_nan=False) + '\n'
+    text = plain_json(found)
     if arguments.output:
         arguments.output.write_text(text, encoding='utf-8')
     if arguments.report:
@@ -193,14 +192,3 @@ def _write(arguments: argparse.Namespace, found: dict[str, Any], source: ScoreSo
         (arguments.report / 'report.html').write_text(
             html_report(found, source, measured), encoding='utf-8')
         print(f'report: {arguments.report / "report.html"}')
-
-
-def _without_nan(value: Any) -> Any:
-    """Write figures that do not exist as null and infinite ones as text: JSON has neither."""
-    if isinstance(value, dict):
-        return {key: _without_nan(v) for key, v in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value

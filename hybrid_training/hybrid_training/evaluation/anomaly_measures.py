@@ -103,7 +103,7 @@ class SetMeasures:
 
 def measure_anomalies(
         source: ScoreSource, images: LabeledImages, name: str, *, components: str | None = None,
-) -> SetMeasures:
+        limit: int | None = None) -> SetMeasures:
     """Measure every score on one set; memory does not grow with the set.
 
     Args:
@@ -113,26 +113,28 @@ def measure_anomalies(
         components: which of `SIZE_FILTERS` to measure components with, at the threshold of the
             best pixel F1 on this set, as SegmentMeIfYouCan does; the set is then gone through
             twice. None = no components.
+        limit: use only this many pictures, evenly spread.
 
     Raises:
         ParameterError: NaN scores where pixels count, no anomaly in the set, or nothing else.
     """
     scores: dict[str, ScoreOnSet] = {}
-    for index in image_indices(images, None):
+    for index in image_indices(images, limit):
         target = labels_at(images, index)
         for key, score in source.scores(images, index).items():
             scores.setdefault(key, ScoreOnSet()).update(
                 _fitted(score, target, images.names[index]), target)
     measured = SetMeasures(name, images, scores)
     if components is not None:
-        _measure_components(source, measured, components)
+        _measure_components(source, measured, components, limit)
     return measured
 
 
-def _measure_components(source: ScoreSource, measured: SetMeasures, sizes: str) -> None:
+def _measure_components(
+        source: ScoreSource, measured: SetMeasures, sizes: str, limit: int | None) -> None:
     thresholds = {key: np.float32(s.thresholds()['best_f1']) for key, s in measured.scores.items()}
     metrics = {key: ComponentMetrics(SIZE_FILTERS[sizes]) for key in thresholds}
-    for index in image_indices(measured.images, None):
+    for index in image_indices(measured.images, limit):
         target = labels_at(measured.images, index)
         for key, score in source.scores(measured.images, index).items():
             metrics[key].update(

@@ -9,7 +9,7 @@ import pytest
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.metrics import auroc, average_precision, fpr_at_tpr
-from hybrid_perception.metrics.bootstrap import ImageHistograms
+from hybrid_perception.metrics.bootstrap import ImageHistograms, bootstrap_difference
 
 
 def images(count, seed=0, pixels=400):
@@ -72,7 +72,7 @@ def test_average_precision_of_each_image():
 
 @pytest.mark.parametrize(('count', 'options', 'words'), [
     (1, {}, 'there are 1 images'), (0, {}, 'there are 0 images'),
-    (3, {'resamples': 1}, 'resamples is 1'), (3, {'level': 1}, 'level 1'),
+    (3, {'resamples': 1}, 'resamples is 1'), (3, {'level': 1}, 'level is 1'),
     (3, {'tpr': 0}, 'tpr 0'),
 ])
 def test_bad_input(count, options, words):
@@ -83,3 +83,24 @@ def test_bad_input(count, options, words):
 def test_no_anomaly_at_all():
     with pytest.raises(ParameterError, match='no resample has both'):
         histograms([(np.arange(4.0), np.zeros(4, int))] * 2).bootstrap(10)
+
+
+def test_differences_are_drawn_on_the_same_images():
+    pairs = list(images(8))
+    alone = histograms(pairs)
+    ahead = histograms([(score + 2.0 * (target == 1), target) for score, target in pairs])
+    same = bootstrap_difference([alone, alone], [alone, alone], 50)
+    assert same.average_precision == same.fpr_at_tpr == (0, 0)
+    # apart, both intervals overlap; on the same images the difference has one sign
+    paired = bootstrap_difference([ahead], [alone], 200)
+    assert 0 < paired.average_precision.low < paired.average_precision.high
+    assert paired.fpr_at_tpr.high < 0
+    mean = bootstrap_difference([ahead, alone], [alone, alone], 200)
+    assert 0 < mean.average_precision.high < paired.average_precision.high
+
+
+def test_differences_need_the_same_sets():
+    four, five = histograms(images(4)), histograms(images(5))
+    for first, second in (([four], [five]), ([four], []), ([], [])):
+        with pytest.raises(ParameterError, match='want the same sets twice'):
+            bootstrap_difference(first, second, 10)
