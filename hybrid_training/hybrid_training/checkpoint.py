@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import io
 import os
 from pathlib import Path
 import pickle
@@ -54,8 +55,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     part = path.with_name(path.name + '.part')
     try:
+        # By way of memory: on a full disk torch.save says "unexpected pos 64", not what is wrong.
+        content = io.BytesIO()
+        torch.save(vars(checkpoint), content)
         with part.open('wb') as stream:
-            torch.save(vars(checkpoint), stream)
+            stream.write(content.getbuffer())
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)

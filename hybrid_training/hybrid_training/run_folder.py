@@ -72,8 +72,9 @@ class RunFolder:
         """
         values = config.model_dump(mode='json')
         try:
-            (self.root / 'config.yaml').write_text(
-                yaml.safe_dump(values, sort_keys=False), encoding='utf-8')
+            part = self.root / 'config.yaml.part'
+            part.write_text(yaml.safe_dump(values, sort_keys=False), encoding='utf-8')
+            part.replace(self.root / 'config.yaml')
             self._append('starts.jsonl', json.dumps({**facts, 'config': values}))
         except OSError as error:
             raise self._failure(error) from error
