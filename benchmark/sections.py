@@ -29,6 +29,11 @@ class Section:
 SECTIONS = (
     Section('core', 'The engine alone and the core around it'),
     Section('memory', 'Memory'),
+    Section('node_time', 'The node over DDS', 420),
+    Section('overload', 'Overload', 420),
+    Section('several_cameras', 'Several cameras', 360),
+    Section('start_up', 'Start'),
+    Section('transport', 'Transport'),
     Section('engines', 'CPU engines against the peak of the machine', 360),
     Section('graph_variants', 'Ways from stride 4 to full size'),
     Section('native_tail', 'A native loop instead of the tail in the graph'),

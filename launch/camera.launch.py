@@ -21,6 +21,9 @@ SHARE = Path(__file__).resolve().parent.parent
 ARGUMENTS = (
     ('namespace', '', 'Namespace of the node and of every relative topic'),
     ('name', 'perception', 'Name of the node; its outputs are below it, as /perception/label'),
+    ('cameras', '',
+     'Several cameras, comma-separated namespaces such as front,rear: one process serves them '
+     'with one loaded model, each below its namespace (multi_camera.launch.py); empty: one'),
     ('image_topic', 'image_raw',
      'Camera images; with image_transport:=compressed, /compressed is put behind it'),
     ('camera_info_topic', 'camera_info', 'Calibration of the camera; the node works without'),
@@ -125,9 +128,12 @@ def perception_node(chosen: dict[str, str]) -> Node:
     builds = is_true(chosen['build_only'])
     if builds:
         overrides['build_only'] = True
+    cameras = namespaces(chosen)
+    # Name and namespace given to the process would be those of all its nodes.
+    names = {} if cameras else {'name': chosen['name'], 'namespace': chosen['namespace']}
     return Node(
-        package='hybrid_perception', executable='perception_node',
-        name=chosen['name'], namespace=chosen['namespace'],
+        package='hybrid_perception', executable='perception_node', **names,
+        arguments=['--cameras', *cameras] if cameras else [],
         parameters=[ParameterFile(chosen['params_file'], allow_substs=True), overrides],
         remappings=[('image', chosen['image_topic']),
                     ('camera_info', chosen['camera_info_topic'])],
@@ -136,9 +142,18 @@ def perception_node(chosen: dict[str, str]) -> Node:
         output='screen', emulate_tty=True)
 
 
+def namespaces(chosen: dict[str, str]) -> list[str]:
+    """Return the namespace of each of several cameras; none where there is one camera."""
+    names = [name.strip().strip('/') for name in chosen['cameras'].split(',') if name.strip()]
+    return ['/'.join(['', *filter(None, (chosen['namespace'].strip('/'), name))])
+            for name in names]
+
+
 def rviz(chosen: dict[str, str]) -> Node:
-    """Describe RViz; the topics of its configuration follow the name of the node."""
+    """Describe RViz; the topics of its configuration follow the name of the (first) node."""
     node = '/'.join(['', *filter(None, (chosen['namespace'].strip('/'), chosen['name']))])
+    if cameras := namespaces(chosen):
+        node = f'{cameras[0]}/perception'
     return Node(
         package='rviz2', executable='rviz2', name='rviz', namespace=chosen['namespace'],
         arguments=['-d', chosen['rviz_config']],

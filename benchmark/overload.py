@@ -1,0 +1,156 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Age of what is published while the camera is faster than the engine.
+
+The node of the usual kind (queue of ten, reliable, work in the callback) gets the same feed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+import resource
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+from benchmark.dds.processes import (
+    Received,
+    environment,
+    module_command,
+    node_command,
+    read_log,
+    running,
+    wait_for_lines,
+)
+from benchmark.interleaved import noise
+from benchmark.table import Settings, Table
+from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
+from hybrid_perception.manifest import load_manifest
+
+SIZE = (720, 1280)
+FACTORS = (3, 10)
+SECONDS = 60.0
+USUAL_SECONDS = 20.0
+ENGINE_ROUNDS = 30
+
+
+@dataclass(frozen=True)
+class EngineCost:
+    """What one inference costs alone: wall and CPU, seconds."""
+
+    wall: float
+    cpu: float
+
+
+def measure(settings: Settings) -> list[Table]:
+    """Overload our node by each factor, and the usual one by the first."""
+    # A core is left for camera and reader, as on a robot there is one for the rest.
+    threads = max(1, settings.threads[-1] - 1)
+    cost = _engine_cost(settings, threads)
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for factor in FACTORS:
+            seconds = 4.0 if settings.quick else SECONDS
+            rows.append(_row(f'{factor} x, ours', *_ours(
+                settings, threads, factor / cost.wall, seconds, cost, folder), cost=cost))
+        seconds = 4.0 if settings.quick else USUAL_SECONDS
+        rows.append(_row(f'{FACTORS[0]} x, usual node', *_usual(
+            settings, threads, FACTORS[0] / cost.wall, seconds, folder), cost=cost))
+    return [Table(
+        'The camera is faster than the engine',
+        ('camera', 'published', 'age p50 ms', 'p99 ms', 'p99 / engine', 'first third p50',
+         'last third p50', 'CPU beyond the engine'), tuple(rows),
+        f'1280x720 raw, {SECONDS:.0f} s; engine alone {1000 * cost.wall:.0f} ms with {threads} '
+        'thread(s). Age: from the stamp of a frame to the arrival of its label. Asked of 3 x: '
+        'p99 at most two engine times and the transport, the same at the end as at the start, at '
+        'most 10 % of a core beyond the engine (receiving what is dropped included).')]
+
+
+def _engine_cost(settings: Settings, threads: int) -> EngineCost:
+    done = subprocess.run(
+        [sys.executable, '-m', 'benchmark.overload', str(settings.model), str(threads),
+         str(settings.rounds(ENGINE_ROUNDS))], capture_output=True, text=True, check=True)
+    return EngineCost(*map(float, done.stdout.split()))
+
+
+def _ours(
+    settings: Settings, threads: int, rate: float, seconds: float, cost: EngineCost, folder: Path,
+) -> tuple[Received, float | None]:
+    log = folder / 'ours.csv'
+    log.unlink(missing_ok=True)
+    variables = environment()
+    commands = {
+        'node': node_command(settings.model, threads=threads, remaps={'image': '/a/image'}),
+        'reader': module_command('reader', '/perception/label', '--log', str(log)),
+        'camera': _camera(rate, seconds),
+    }
+    with running(commands, variables, folder) as processes:
+        wait_for_lines(log, 1, processes['node'])
+        before = processes['node'].usage().cpu
+        processes['camera'].wait(seconds + 60)
+        used = processes['node'].usage().cpu - before
+    received = read_log(log)
+    span = received.received[-1] - received.received[0]
+    return received, (used - (len(received) - 1) * cost.cpu) / span
+
+
+def _usual(
+    settings: Settings, threads: int, rate: float, seconds: float, folder: Path
+) -> tuple[Received, float | None]:
+    log = folder / 'usual.csv'
+    log.unlink(missing_ok=True)
+    commands = {
+        'node': module_command(
+            'usual_node', '--model', str(load_manifest(settings.model).path), '--threads',
+            str(threads), '--ros-args', '-r', 'image:=/a/image'),
+        'reader': module_command('reader', '/usual/label', '--log', str(log)),
+        'camera': [*_camera(rate, seconds), '--reliable'],
+    }
+    with running(commands, environment(), folder) as processes:
+        processes['camera'].wait(seconds + 60)
+        wait_for_lines(log, 1, processes['node'])
+    return read_log(log), None
+
+
+def _camera(rate: float, seconds: float) -> list[str]:
+    return module_command('camera', '/a/image', '--size', *(str(n) for n in SIZE), '--rate',
+                          f'{rate:.2f}', '--seconds', str(seconds))
+
+
+def _row(
+    words: str, received: Received, beyond: float | None, *, cost: EngineCost
+) -> tuple[str, ...]:
+    median, p99 = np.percentile(received.age, (50, 99))
+    third = max(1, len(received) // 3)
+    first, last = (np.median(part) for part in (received.age[:third], received.age[-third:]))
+    return (words, str(len(received)), f'{1000 * median:.0f}', f'{1000 * p99:.0f}',
+            f'{p99 / cost.wall:.2f}', f'{1000 * first:.0f}', f'{1000 * last:.0f}',
+            '' if beyond is None else f'{100 * beyond:.0f} % of a core')
+
+
+def main() -> None:
+    """Print wall and CPU seconds of one inference; arguments: model, threads, rounds."""
+    import time
+
+    model, threads, rounds = sys.argv[1:]
+    manifest = load_manifest(model)
+    engine = OnnxRuntimeBackend(manifest, threads=int(threads))
+    image = noise((1, *manifest.input_size, 3))
+    engine.infer(image)
+    walls = []
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    for _ in range(int(rounds)):
+        start = time.perf_counter()
+        engine.infer(image)
+        walls.append(time.perf_counter() - start)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / int(rounds)
+    print(float(np.median(walls)), cpu)
+
+
+if __name__ == '__main__':
+    main()

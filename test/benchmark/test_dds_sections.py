@@ -1,0 +1,60 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The sections that talk over DDS: their arithmetic, and one of them for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from benchmark.dds.pass_through import write_pass_through
+from benchmark.dds.processes import Received, read_log
+from benchmark.node_time import _last_of_frames
+from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_log_is_read_to_the_last_whole_line(tmp_path):
+    path = tmp_path / 'reader.csv'
+    path.write_text('0,2000000000,500000000\n1,3000000000,250000000\n0,40000')
+    received = read_log(path)
+    assert received.topic.tolist() == [0, 1]
+    assert received.received.tolist() == [2.0, 3.0]
+    assert received.age.tolist() == [0.5, 0.25]
+
+
+def test_a_frame_has_come_when_its_last_output_has():
+    # Two frames, stamped 1.0 and 2.0, with outputs 0 and 1; topic 2 is somebody else's.
+    received = Received(np.array([0, 2, 1, 1, 0]), np.array([1.3, 1.4, 1.5, 2.2, 2.6]),
+                        np.array([0.3, 0.4, 0.5, 0.2, 0.6]))
+    last = _last_of_frames(received, range(2))
+    assert sorted(last.age.tolist()) == [0.5, 0.6]
+
+
+def test_the_free_model_answers_in_the_form_of_the_real_one(tiny_model, tmp_path):
+    manifest = write_pass_through(tiny_model, tmp_path)
+    height, width = manifest.input_size
+    label, score = OnnxRuntimeBackend(manifest, threads=1).infer(
+        np.full((1, height, width, 3), 7, np.uint8))
+    assert (label.shape, label.dtype, score.shape, score.dtype) == (
+        (height, width), np.uint8, (height, width), np.float32)
+
+
+@pytest.mark.ros
+@pytest.mark.timeout(300)
+def test_node_and_echo_are_timed_over_dds(tiny_model):
+    pytest.importorskip('rclpy', reason='rclpy is not installed')
+    done = subprocess.run(
+        [sys.executable, '-m', 'benchmark.run', '--quick', '--model', str(tiny_model),
+         '--threads', '1', '--only', 'node_time'], cwd=ROOT, capture_output=True, text=True,
+        timeout=280, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    rows = [[cell.strip() for cell in line.split('|')] for line in done.stdout.splitlines()
+            if line.startswith('| 640x360 raw, 3 output(s)')]
+    assert len(rows) == 2
+    assert all(float(cell) > 0 for row in rows for cell in row[2:-1]), rows
