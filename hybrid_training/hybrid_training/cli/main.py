@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import sys
 
 from hybrid_perception.exceptions import HybridPerceptionError
-from hybrid_training.cli import claim, data, evaluate, export, model, quantize, train
+from hybrid_training.cli import balance, claim, data, evaluate, export, model, quantize, train
 from hybrid_training.cli.arguments import add_data_argument
 from hybrid_training.exceptions import HybridTrainingError
 
 # A subcommand is a module with `add_parser(subparsers)`, which sets `run` as its default.
-_COMMANDS = (train, evaluate, claim, export, quantize)
+_COMMANDS = (train, evaluate, balance, claim, export, quantize)
 
 
 def build_parser() -> argparse.ArgumentParser:
