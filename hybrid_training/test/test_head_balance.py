@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -21,8 +23,8 @@ def parts(dataset_logit, likelihood, target) -> Parts:
 
 
 def test_the_part_that_tells_more_gets_more_weight():
-    # z tells negative from known, ln p̂ says the opposite with twice its range.
-    sure = parts([-8, -9, -10, -11, 0], [1, 1, -5, -5, 0], [1, 1, 0, 0, 255])
+    # z tells negatives from known by 2, ln p̂ says the opposite by 6: 4 times 2 wins.
+    sure = parts([-8, -8, -10, -10, 0], [1, 1, -5, -5, 0], [1, 1, 0, 0, 255])
     scale, found = best_scale(sure, (0.5, 1.0, 4.0))
     assert scale == 4.0
     assert found[4.0] == pytest.approx(1.0)
@@ -50,9 +52,12 @@ def test_only_the_dataset_logit_is_scaled():
 
 
 @pytest.fixture
-def trained(toy_config, tmp_path):
+def trained(toy_config, toy_data, tmp_path):
+    # A set of its own: the toy's three negatives are too few to hold a fifth out of.
+    shutil.copytree(toy_data / 'negatives', tmp_path / 'others')
     config = TrainingConfig.model_validate({**toy_config, 'validation': {
-        **toy_config['validation'], 'held_out_negatives': {'limit': 2}}})
+        **toy_config['validation'], 'held_out_negatives': {
+            'limit': 2, 'negatives': {'root': str(tmp_path / 'others'), 'size': [8, 24]}}}})
     model = build_network(config.model, 19, pretrained=False)
     path = tmp_path / 'best.pt'
     save_checkpoint(path, Checkpoint(1, model.state_dict(), None, config.model_dump(mode='json')))
