@@ -83,7 +83,7 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
         '--overlay-alpha', type=float, default=0.5, metavar='0..1',
         help='weight of the colours in overlay')
     parser.add_argument(
-        '--color-range', type=float, nargs=2, default=(-20.0, 0.0), metavar=('VMIN', 'VMAX'),
+        '--color-range', type=float, nargs=2, default=(-45.0, -5.0), metavar=('VMIN', 'VMAX'),
         help='scores of the first and the last colour of the anomaly score')
 
 

@@ -135,7 +135,7 @@ TABLE: tuple[Entry, ...] = (
           'manifest. Ignored while anomaly_threshold is a number', read_only=False),
     Entry('overlay_alpha', 0.5, 'Opacity of the colours in ~/overlay', read_only=False,
           range=(0.0, 1.0)),
-    Entry('anomaly_color_range', [-20.0, 0.0],
+    Entry('anomaly_color_range', [-45.0, -5.0],
           'Scores drawn with the first and the last colour in ~/anomaly_color: [vmin, vmax]',
           read_only=False, rule=is_color_range,
           words='two finite numbers [vmin, vmax] with vmin < vmax'),

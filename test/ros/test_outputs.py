@@ -36,7 +36,7 @@ def expected(request, tiny_model, picture):
     mask = answer.open_set_mask(50.0)
     assert 0 < np.count_nonzero(mask) < mask.size
     view = segmenter.output_view(picture)
-    scene = Scene(answer, view, classes, Style(50.0, 0.5, -20.0, 0.0), track=number)
+    scene = Scene(answer, view, classes, Style(50.0, 0.5, -45.0, -5.0), track=number)
     drawn = overlay(view, answer.label, mask, classes, 0.5)
     draw_objects(drawn, scene.objects)
     assert len(scene.objects) > 1
