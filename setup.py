@@ -64,6 +64,7 @@ setup(
         'ros': [f'{wheel}; platform_machine == "x86_64"' for wheel in ROS_WHEELS],
         # Bags in and out without ROS. Not for the node: a robot need not have it.
         'replay': ['rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
+        'openvino': ['openvino>=2024.4,<2027'],
         'tensorrt': ['tensorrt>=10.3,<12'],
         # Rerun's viewer, 500 MB installed; `hybrid-perception view --html` does without.
         'view': ['rerun-sdk>=0.41,<0.42', 'rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],

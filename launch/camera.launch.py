@@ -35,7 +35,7 @@ ARGUMENTS = (
      'empty: as the parameter file says, else the model shipped with the package'),
     ('precision', '',
      'fp32, fp16 or int8: a variant of the model; empty: as the parameter file says'),
-    ('backend', '', 'auto, onnxruntime or tensorrt; empty: as the parameter file says'),
+    ('backend', '', 'auto, onnxruntime, openvino or tensorrt; empty: as the parameter file says'),
     ('autostart', '',
      'true: the node configures and activates itself; false: a lifecycle manager or '
      '"ros2 lifecycle set" does it; empty: as the parameter file says'),
@@ -59,7 +59,7 @@ BOOLEANS = ['true', 'false', 'True', 'False']
 CHOICES = {
     'image_transport': ['', 'raw', 'compressed'],
     'precision': ['', 'auto', 'fp32', 'fp16', 'int8'],
-    'backend': ['', 'auto', 'onnxruntime', 'tensorrt'],
+    'backend': ['', 'auto', 'onnxruntime', 'openvino', 'tensorrt'],
     'autostart': ['', *BOOLEANS],
     'use_sim_time': ['', *BOOLEANS],
     'build_only': BOOLEANS,

@@ -8,13 +8,14 @@ import logging
 
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
+from hybrid_perception.backends.openvino_backend import OpenVinoBackend
 from hybrid_perception.engine.accelerator import Accelerator, find_accelerator
 from hybrid_perception.engine.provider import EngineProvider
 from hybrid_perception.engine.settings import EngineSettings
 from hybrid_perception.exceptions import EngineError, ModelError, ParameterError
 from hybrid_perception.manifest import Manifest
 
-BACKEND_NAMES = ('auto', 'onnxruntime', 'tensorrt')
+BACKEND_NAMES = ('auto', 'onnxruntime', 'openvino', 'tensorrt')
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ def create_backend(
     The choice and its reason are logged and stand in the backend's ``detail``.
 
     Args:
-        name: ``onnxruntime``, ``tensorrt``, or ``auto``: TensorRT where it works, else ONNX
-            Runtime.
+        name: ``onnxruntime``, ``openvino``, ``tensorrt``, or ``auto``: TensorRT where it works,
+            else ONNX Runtime.
         manifest: Model to load.
         threads: CPU threads per frame; None takes every core that this process may use.
         engine: Where TensorRT engines are kept, and who is told of a build, which takes minutes.
@@ -46,6 +47,8 @@ def create_backend(
     backend: Backend
     if name == 'onnxruntime':
         backend = OnnxRuntimeBackend(manifest, threads=threads, reason=f"asked for as '{name}'")
+    elif name == 'openvino':
+        backend = OpenVinoBackend(manifest, threads=threads, reason=f"asked for as '{name}'")
     elif name == 'tensorrt':
         backend = EngineProvider(
             manifest, _required_accelerator(), settings, reason=f"asked for as '{name}'").open()

@@ -93,8 +93,9 @@ TABLE: tuple[Entry, ...] = (
           'auto: the one that model_path names', choices=('auto', 'fp32', 'fp16', 'int8')),
     Entry('backend', 'auto',
           'Inference engine. auto: TensorRT where GPU, driver and package are there, else ONNX '
-          'Runtime on the CPU; log and diagnostics say why. tensorrt: that, or an error',
-          choices=('auto', 'onnxruntime', 'tensorrt')),
+          'Runtime on the CPU; log and diagnostics say why. Any other: that one, or an error. '
+          'openvino: for int8 on the CPU',
+          choices=('auto', 'onnxruntime', 'openvino', 'tensorrt')),
     Entry('engine_path', '',
           'TensorRT plan built elsewhere, used only if it agrees with the CPU. '
           'Empty: built here once and kept in engine_cache_dir'),

@@ -17,8 +17,8 @@ import setuptools
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = 'hybrid_perception'
-# Imported late, where installed: the extras `tensorrt`, `replay` and `view`.
-OPTIONAL = {'rerun', 'rosbags', 'tensorrt', 'torch', 'tqdm'}
+# Imported late, where installed: the extras `openvino`, `tensorrt`, `replay` and `view`.
+OPTIONAL = {'openvino', 'rerun', 'rosbags', 'tensorrt', 'torch', 'tqdm'}
 # rosdep keys that one would guess and that do not exist: `rosdep install` would fail for everyone.
 NO_ROSDEP_KEYS = {'cuda-python', 'modelopt', 'onnx', 'onnxruntime', 'polygraphy', 'tensorrt'}
 

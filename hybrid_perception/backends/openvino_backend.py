@@ -1,0 +1,130 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""OpenVINO on the CPU: the engine for INT8 models, whose Q/DQ it turns into integer kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybrid_perception.backends.cores import usable_cores
+from hybrid_perception.buffers import BufferPool
+from hybrid_perception.exceptions import EngineError, ModelError, ParameterError
+from hybrid_perception.manifest import Manifest
+
+
+class OpenVinoBackend:
+    """Runs the manifest's ONNX file with OpenVINO's CPU plug-in, one frame at a time."""
+
+    name = 'openvino'
+
+    def __init__(
+        self, manifest: Manifest, *, threads: int | None = None, reason: str = 'asked for'
+    ) -> None:
+        """Load the model.
+
+        Args:
+            manifest: Model to load.
+            threads: Threads per frame; None takes every core that this process may use.
+            reason: Why this engine was chosen, for ``detail``.
+
+        Raises:
+            EngineError: OpenVINO is not installed.
+            ModelError: The file is no valid ONNX, or its tensors are not the manifest's.
+            ParameterError: ``threads`` is below 1.
+        """
+        if threads is not None and threads < 1:
+            raise ParameterError(f'threads is {threads}; it must be 1 or more')
+        self._library = import_openvino()
+        self._manifest = manifest
+        self._buffers = BufferPool()
+        number = threads or usable_cores()
+        compiled = _compile(self._library, manifest, number)
+        _check_tensors(compiled, manifest)
+        self._request: Any = compiled.create_infer_request()
+        # Bound once: a tensor over an array of ours keeps that array for good.
+        size = manifest.input_size
+        self._image = np.zeros((1, *size, 3), np.uint8)
+        self._label, self._score = np.zeros(size, np.uint8), np.zeros(size, np.float32)
+        for name, array in ((manifest.input_name, self._image),
+                            (manifest.label_name, self._label[None]),
+                            (manifest.score_name, self._score[None])):
+            self._request.set_tensor(name, self._library.Tensor(array, shared_memory=True))
+        self.detail = (
+            f'OpenVINO {self._library.__version__.split("-")[0]}, CPU, {number} thread(s); '
+            f'{reason}')
+
+    def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Run the network once; see ``Backend.infer``."""
+        if self._request is None:
+            raise EngineError('the OpenVINO backend was closed; create a new one')
+        if image.shape != self._image.shape or image.dtype != np.uint8:
+            raise EngineError(
+                f'{self._manifest.onnx_path.name} takes an image of shape {self._image.shape} '
+                f'uint8; got {image.shape} {image.dtype}')
+        np.copyto(self._image, image)
+        try:
+            self._request.infer(share_outputs=True)  # else it copies them for its return value
+        except RuntimeError as error:
+            raise EngineError(
+                f'OpenVINO failed on {self._manifest.onnx_path.name}: {error}') from error
+        label = self._buffers.take(self._label.shape, np.uint8)
+        score = self._buffers.take(self._score.shape, np.float32)
+        np.copyto(label, self._label)
+        np.copyto(score, self._score)
+        return label, score
+
+    def close(self) -> None:
+        """Free the engine."""
+        self._request = None
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO.
+
+    Raises:
+        EngineError: It is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise EngineError(
+            f'OpenVINO cannot be imported ({error}); install it with '
+            "'pip install openvino'"
+        ) from error
+    return openvino
+
+
+def _compile(library: Any, manifest: Manifest, threads: int) -> Any:
+    try:
+        return library.Core().compile_model(str(manifest.onnx_path), 'CPU', {
+            'INFERENCE_NUM_THREADS': threads,
+            'NUM_STREAMS': 1,
+            'PERFORMANCE_HINT': 'LATENCY',
+            # Where the processor has bf16, scores would otherwise lose 16 bits without a word.
+            'INFERENCE_PRECISION_HINT': 'f32',
+        })
+    except RuntimeError as error:
+        raise ModelError(f'{manifest.onnx_path} cannot be loaded by OpenVINO: {error}') from error
+
+
+def _check_tensors(compiled: Any, manifest: Manifest) -> None:
+    size = list(manifest.input_size)
+    wanted = {
+        (manifest.input_name, 'u8', (1, *size, 3)),
+        (manifest.label_name, 'u8', (1, *size)),
+        (manifest.score_name, 'f32', (1, *size)),
+    }
+    # Shapes are asked for only where they are fixed: OpenVINO refuses to name others.
+    present = {
+        (port.get_any_name(), port.get_element_type().get_type_name(),
+         tuple(port.get_shape()) if port.get_partial_shape().is_static else ())
+        for port in (*compiled.inputs, *compiled.outputs)
+    }
+    if present != wanted:
+        raise ModelError(
+            f'{manifest.onnx_path} has the tensors {sorted(present)}; the manifest '
+            f'{manifest.path.name} asks for {sorted(wanted)}'
+        )
