@@ -21,8 +21,10 @@ def find_installed_model(first: Sequence[Path] = ()) -> Path:
     Raises:
         ModelError: There is none.
     """
-    here = Path(__file__).resolve().parents
-    candidates = [*first, here[1] / 'models', here[4] / 'share' / PACKAGE / 'models']
+    here = list(Path(__file__).resolve().parents)
+    candidates = [*first, here[1] / 'models',
+                  # A source tree near the root of the disk has no prefix so far above it.
+                  *(prefix / 'share' / PACKAGE / 'models' for prefix in here[4:5])]
     for folder in candidates:
         if any(folder.glob('*.json')):
             return folder

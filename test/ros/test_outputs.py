@@ -48,7 +48,7 @@ def expected(request, tiny_model, picture):
         'color_label': color_label(answer.label, classes),
         'confidence': np.rint(255 * confidence(answer.anomaly_score, 50.0, 5.0)).astype(np.uint8),
         'overlay': drawn,
-        'anomaly_color': anomaly_color(answer.anomaly_score, vmin=-20.0, vmax=0.0),
+        'anomaly_color': anomaly_color(answer.anomaly_score, vmin=-45.0, vmax=-5.0),
     }
 
 
