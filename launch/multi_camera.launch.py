@@ -23,7 +23,7 @@ ARGUMENTS = (
      '/front/image_raw, labels go to /front/perception/label'),
     ('shared', 'true',
      'true: one process, one loaded model, fair turns; false: a process and a model each, for '
-     'cameras that must not fall together (docs/performance.md compares them)'),
+     'cameras that must not fall together (make benchmark compares them)'),
     ('namespace', '', 'Namespace before those of the cameras'),
 )
 
