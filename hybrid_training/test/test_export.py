@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -145,3 +146,10 @@ def test_disagreement_is_refused(network):
 def test_odd_size_is_refused(network, tmp_path):
     with pytest.raises(ValueError, match='multiples of 32'):
         write_onnx(network, tmp_path / 'x.onnx', (100, 128))
+
+
+def test_graph_names_no_file_of_the_machine_that_exported(network, tmp_path):
+    path = tmp_path / 'a.onnx'
+    write_onnx(network, path, (64, 128))
+    assert b'.py"' not in path.read_bytes()
+    assert str(Path(__file__).parents[1]).encode() not in path.read_bytes()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 import warnings
 
+import onnx
 import torch
 
 from hybrid_training.export.graph import deployed
@@ -42,3 +43,12 @@ def write_onnx(
             network, (image,), dynamo=True, opset_version=OPSET, external_data=False,
             input_names=['image'], output_names=['label', 'anomaly_score'], verbose=False)
         program.save(str(path), external_data=False)
+    exported = onnx.load(str(path))
+    forget_origin(exported)
+    onnx.save(exported, str(path))
+
+
+def forget_origin(model: onnx.ModelProto) -> None:
+    """Drop what the exporter noted of the source code: paths of the machine that exported."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
