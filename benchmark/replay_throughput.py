@@ -63,6 +63,7 @@ class InstantBackend:
 
     name = 'instant'
     detail = 'no network'
+    concurrent_calls = 1
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._label = np.zeros(size, np.uint8)

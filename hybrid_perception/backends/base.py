@@ -16,6 +16,7 @@ class Backend(Protocol):
     Attributes:
         name: Name of the engine, as in the ``backend`` parameter.
         detail: Version, device, threads and why this engine was chosen, for diagnostics.
+        concurrent_calls: How many threads may be in ``infer`` at a time, 1 or more.
     """
 
     @property
@@ -28,8 +29,13 @@ class Backend(Protocol):
         """Version, device, threads and why this engine was chosen, for diagnostics."""
         ...
 
+    @property
+    def concurrent_calls(self) -> int:
+        """How many threads may be in ``infer`` at a time, 1 or more."""
+        ...
+
     def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Run the network once; called by one thread at a time.
+        """Run the network once; called by at most ``concurrent_calls`` threads at a time.
 
         Args:
             image: (1, H, W, 3) uint8 RGB, contiguous, H and W as in the manifest.

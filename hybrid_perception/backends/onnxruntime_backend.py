@@ -19,6 +19,7 @@ class OnnxRuntimeBackend:
     """Runs the manifest's ONNX file with the CPU execution provider."""
 
     name = 'onnxruntime'
+    concurrent_calls = 1
 
     def __init__(
         self, manifest: Manifest, *, threads: int | None = None, reason: str = 'asked for'

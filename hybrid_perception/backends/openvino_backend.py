@@ -19,6 +19,7 @@ class OpenVinoBackend:
     """Runs the manifest's ONNX file with OpenVINO's CPU plug-in, one frame at a time."""
 
     name = 'openvino'
+    concurrent_calls = 1
 
     def __init__(
         self, manifest: Manifest, *, threads: int | None = None, reason: str = 'asked for'

@@ -19,8 +19,17 @@ from hybrid_perception.exceptions import EngineError
 class _Loaded:
     backend: Backend
     users: int = 0
-    # The contract of a backend is one thread at a time; a warm-up takes no turn.
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    # A backend takes so many threads at a time; a warm-up takes no turn.
+    places: threading.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = threading.Semaphore(self.backend.concurrent_calls)
+
+    def close(self) -> None:
+        """Wait until nobody is inside and free the backend."""
+        for _ in range(self.backend.concurrent_calls):
+            self.places.acquire()
+        self.backend.close()
 
 
 class SharedBackends:
@@ -53,8 +62,7 @@ class SharedBackends:
             if loaded.users:
                 return
             self._forget(key, loaded)
-        with loaded.lock:
-            loaded.backend.close()
+        loaded.close()
 
     def discard(self, key: Hashable, loaded: _Loaded) -> None:
         """Hand a backend that failed to nobody new; its users keep it until they close."""
@@ -75,13 +83,14 @@ class _Lease:
         self._loaded: _Loaded | None = loaded
         self.name = loaded.backend.name
         self.detail = loaded.backend.detail
+        self.concurrent_calls = loaded.backend.concurrent_calls
 
     def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Run the network once; see ``Backend.infer``."""
         loaded = self._loaded
         if loaded is None:
             raise EngineError(f'the shared {self.name} backend was closed; open a new one')
-        with loaded.lock:
+        with loaded.places:
             try:
                 return loaded.backend.infer(image)
             except Exception:  # whatever an engine raises: the next user shall get a new one

@@ -26,6 +26,7 @@ class TensorRtBackend:
     """Runs a plan that was built from the manifest's ONNX file; see `engine.provide`."""
 
     name = 'tensorrt'
+    concurrent_calls = 1
 
     def __init__(
         self, manifest: Manifest, plan: bytes, library: TensorRt, device: Device, *,

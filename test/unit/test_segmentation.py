@@ -24,6 +24,7 @@ class FixedBackend:
 
     name = 'fixed'
     detail = 'test'
+    concurrent_calls = 1
 
     def __init__(self, label: np.ndarray, score: np.ndarray) -> None:
         self.label, self.score = label, score

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 import threading
 import time
 
@@ -21,7 +22,8 @@ class Recorder:
 
     name, detail = 'recorder', 'for tests'
 
-    def __init__(self) -> None:
+    def __init__(self, concurrent_calls: int = 1) -> None:
+        self.concurrent_calls = concurrent_calls
         self.closed = 0
         self.broken = False
         self.inside = self.most_inside = 0
@@ -112,17 +114,39 @@ def test_failed_loading_leaves_nothing_behind(load):
     shared.open('a', load).infer(IMAGE)
 
 
-def test_one_thread_at_a_time(loads, load):
-    shared = SharedBackends()
-    leases = [shared.open('a', load) for _ in range(4)]
+class Meeting(Recorder):
+    """Takes two threads at a time, and lets none out before both are in."""
 
+    def __init__(self) -> None:
+        super().__init__(concurrent_calls=2)
+        self._both = threading.Barrier(2, timeout=60)
+
+    def infer(self, image):
+        self._both.wait()
+        return super().infer(image)
+
+
+def run_in_threads(leases, frames: int) -> None:
     def run(lease) -> None:
-        for _ in range(10):
+        for _ in range(frames):
             lease.infer(IMAGE)
 
-    threads = [threading.Thread(target=run, args=(lease,)) for lease in leases]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    with ThreadPoolExecutor(len(leases)) as pool:
+        list(pool.map(run, leases))
+
+
+def test_one_thread_at_a_time(loads, load):
+    shared = SharedBackends()
+    run_in_threads([shared.open('a', load) for _ in range(4)], frames=10)
     assert loads[0].most_inside == 1
+
+
+def test_as_many_threads_at_a_time_as_the_backend_takes():
+    shared, backend = SharedBackends(), Meeting()
+    leases = [shared.open('a', lambda: backend) for _ in range(4)]
+    assert leases[0].concurrent_calls == 2
+    run_in_threads(leases, frames=10)  # a lock for one would break the barrier
+    assert backend.most_inside <= 2
+    for lease in leases:
+        lease.close()
+    assert backend.closed == 1

@@ -20,6 +20,7 @@ class Answer:
 
     name = 'answer'
     detail = ''
+    concurrent_calls = 1
 
     def __init__(self, label=None, score=None):
         self.label = np.zeros((10, 100), np.uint8) if label is None else label
