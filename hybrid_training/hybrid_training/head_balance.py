@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,9 +20,12 @@ import torch
 from tqdm import tqdm
 
 from hybrid_perception.metrics import average_precision
-from hybrid_training.checkpoint import Checkpoint
+from hybrid_training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hybrid_training.config import TrainingConfig, stored_classes, stored_model
 from hybrid_training.data.held_out import PastedNegatives
 from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.network import build_network
+from hybrid_training.training_data import open_held_out
 
 SCALES = (0.5, 0.7, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 """Factors that are tried."""
@@ -68,6 +72,30 @@ def best_scale(
     """Return the scale with the greatest AP, the nearest to 1 of equals, and every AP."""
     found = {scale: parts.average_precision(scale) for scale in scales}
     return max(found, key=lambda s: (found[s], -abs(np.log(s)))), found
+
+
+def balance(source: Path, output: Path, data_root: Path) -> tuple[float, dict[float, float]]:
+    """Write a checkpoint whose heads are balanced on the negatives that its run held out.
+
+    Returns:
+        The factor on the dataset logit, and the AP of the hybrid score by factor.
+
+    Raises:
+        CheckpointError: `source` is not whole, or `output` cannot be written.
+        ValueError: the run held no negatives out.
+    """
+    checkpoint = load_checkpoint(source)
+    negatives = open_held_out(TrainingConfig.model_validate(checkpoint.config), data_root)
+    if negatives is None:
+        msg = (f'{source}: its run held no negatives out; set validation.held_out_negatives '
+               f'before training')
+        raise ValueError(msg)
+    model = build_network(stored_model(checkpoint.config),
+                          len(stored_classes(checkpoint.config)), pretrained=False)
+    model.load_state_dict(checkpoint.weights)
+    scale, found = best_scale(pool_parts(model.eval(), negatives))
+    save_checkpoint(output, scaled(checkpoint, scale))
+    return scale, found
 
 
 def scaled(checkpoint: Checkpoint, scale: float) -> Checkpoint:

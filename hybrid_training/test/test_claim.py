@@ -52,6 +52,10 @@ def files(toy_config, tmp_path):
     return found
 
 
+def opened(files, runs):
+    return open_arms(files['base'], [files['closed']], [files['hybrid']], runs)
+
+
 def call(files, toy_data, tmp_path, *more):
     return main(['claim', '--data', str(toy_data), '--runs', str(tmp_path / 'runs'),
                  '--output', str(tmp_path / 'docs'), '--rounds', '2', '--jobs', '1',
@@ -71,6 +75,8 @@ def test_trains_measures_and_writes(files, toy_data, tmp_path, capsys, monkeypat
     assert base.step == hybrid.step == 2
 
     found = json.loads((tmp_path / 'docs/results/results.json').read_text())
+    assert {name: arm['budget']['measured'] for name, arm in found['arms'].items()} == {
+        'base': 'last.pt', 'closed': 'best.pt', 'hybrid': 'balanced.pt'}
     assert found['counted_sets'] == ['anomalies', HELD_OUT]
     for arm in ('closed', 'hybrid'):
         for scores in found['arms'][arm]['sets'].values():
@@ -88,11 +94,11 @@ def test_trains_measures_and_writes(files, toy_data, tmp_path, capsys, monkeypat
 
     # What is finished is reused.
     said = []
-    arms = open_arms(**files, runs=tmp_path / 'runs')
+    arms = opened(files, tmp_path / 'runs')
     train_missing(arms, toy_data, said.append)
     assert [text.split(',')[0] for text in said] == [
         'base: finished', 'closed: finished', 'hybrid: finished']
-    assert arms.hybrid.budget()['differs_from_file_in'] == []
+    assert arms.hybrid.budget()['stages'][0]['differs_from_file_in'] == []
     assert 'Only 2 pictures of each set' in results_page({**found, 'limit': 2})
 
 
@@ -104,23 +110,43 @@ def test_nothing_trained_is_said_in_one_line(files, toy_data, tmp_path, capsys):
 @pytest.mark.parametrize(('arm', 'change', 'words'), [
     ('hybrid', {'steps': 3}, 'differ in steps'), ('closed', {'seed': 5}, 'differ in seed'),
     ('hybrid', {'negatives': None, 'validation': None}, 'must have negatives'),
-    ('closed', {'name': 'toy_hybrid'}, 'need names of their own'),
+    ('closed', {'loss': {'beta': 0.0, 'stride': 1}}, 'differ in loss.stride'),
+    ('closed', {'name': 'toy_hybrid'}, 'needs a name of its own'),
 ])
 def test_arms_must_be_alike_but_for_the_recipe(files, tmp_path, arm, change, words):
     raw = yaml.safe_load(files[arm].read_text())
     files[arm].write_text(yaml.safe_dump({**raw, **change}))
     with pytest.raises(ConfigError, match=words):
-        open_arms(**files, runs=tmp_path)
+        opened(files, tmp_path)
+
+
+def test_stages_go_on_from_each_other(files, tmp_path):
+    more = {}
+    for arm in ('closed', 'hybrid'):
+        raw = yaml.safe_load(files[arm].read_text())
+        more[arm] = tmp_path / f'{arm}_more.yaml'
+        more[arm].write_text(yaml.safe_dump({**raw, 'name': f'toy_{arm}_more', 'steps': 3}))
+    arms = open_arms(files['base'], *([files[arm], more[arm]] for arm in more), tmp_path)
+    for arm in (arms.closed, arms.hybrid):
+        assert [stage.config.init for stage in arm.stages] == [
+            str(tmp_path / f'{run}/last.pt') for run in ('toy_base', f'toy_{arm.name}')]
+        assert arm.checkpoint == tmp_path / f'toy_{arm.name}_more/last.pt'
+        arm.final.run.mkdir()
+        (arm.final.run / 'best.pt').touch()
+        assert arm.checkpoint == tmp_path / f'toy_{arm.name}_more/best.pt'
+    with pytest.raises(ConfigError, match=r'2 .* and 1 of the hybrid recipe'):
+        open_arms(files['base'], [files['closed'], more['closed']], [files['hybrid']], tmp_path)
 
 
 def test_negatives_that_training_saw_are_no_held_out_set(files, toy_data, tmp_path, monkeypatch):
-    arms = open_arms(**files, runs=tmp_path)
-    monkeypatch.setattr('hybrid_training.claim.arms.Arm.trained_config', lambda arm: arm.config)
+    arms = opened(files, tmp_path)
+    monkeypatch.setattr(
+        'hybrid_training.claim.arms.Stage.trained_config', lambda stage: stage.config)
     assert HELD_OUT in Protocol.of(arms, toy_data, None).anomaly_sets()
     raw = yaml.safe_load(files['hybrid'].read_text())
     del raw['validation']['held_out_negatives']
     files['hybrid'].write_text(yaml.safe_dump(raw))
-    arms = open_arms(**files, runs=tmp_path)
+    arms = opened(files, tmp_path)
     assert list(Protocol.of(arms, toy_data, None).anomaly_sets()) == ['anomalies', SEEN]
 
 

@@ -95,8 +95,8 @@ class Protocol:
     @classmethod
     def of(cls, arms: Arms, data_root: Path, limit: int | None) -> Protocol:
         """Take the sets from the hybrid arm's file, and what it held out from its checkpoint."""
-        trained = arms.hybrid.trained_config()
-        validation = arms.hybrid.config.validation
+        trained = arms.hybrid.final.trained_config()
+        validation = arms.hybrid.final.config.validation
         assert validation is not None  # `open_arms` has checked it
         held_out = trained.held_out is not None
         if not held_out:
@@ -134,7 +134,7 @@ def measure_arms(
     """
     found = {arm.name: ArmMeasures() for arm in arms}
     parts: list[Callable[[], tuple[str, ArmMeasures]]] = [
-        *(partial(_scores, arm.name, arm.checkpoint, arm.config, protocol)
+        *(partial(_scores, arm.name, arm.checkpoint, arm.final.config, protocol)
           for arm in (arms.closed, arms.hybrid)),
         *(partial(_closed, arm.name, arm.checkpoint, protocol) for arm in arms)]
     for done, (name, measures) in enumerate(_run(parts, jobs), start=1):

@@ -26,24 +26,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Choose, print every AP, and write."""
-    from hybrid_training.checkpoint import load_checkpoint, save_checkpoint
-    from hybrid_training.config import TrainingConfig, stored_classes, stored_model
-    from hybrid_training.head_balance import best_scale, pool_parts, scaled
-    from hybrid_training.models.network import build_network
-    from hybrid_training.training_data import open_held_out
+    from hybrid_training.head_balance import balance
 
-    checkpoint = load_checkpoint(arguments.checkpoint)
-    negatives = open_held_out(TrainingConfig.model_validate(checkpoint.config), arguments.data)
-    if negatives is None:
-        msg = (f'{arguments.checkpoint}: its run held no negatives out; set '
-               'validation.held_out_negatives before training')
-        raise ValueError(msg)
-    model = build_network(stored_model(checkpoint.config),
-                          len(stored_classes(checkpoint.config)), pretrained=False)
-    model.load_state_dict(checkpoint.weights)
-    scale, found = best_scale(pool_parts(model.eval(), negatives))
+    scale, found = balance(arguments.checkpoint, arguments.output, arguments.data)
     for tried, ap in found.items():
         print(f'scale {tried:<5g} AP {100 * ap:.2f} %{"  <- taken" if tried == scale else ""}')
-    save_checkpoint(arguments.output, scaled(checkpoint, scale))
     print(f'done: {arguments.output}; next: hybrid-training export --checkpoint '
           f'{arguments.output} --output models')

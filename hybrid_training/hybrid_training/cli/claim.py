@@ -30,10 +30,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                              'on with (default: runs)')
     parser.add_argument('--output', type=Path, default=Path('docs'), metavar='DIR',
                         help='gets results.md and results/ (default: docs)')
-    for arm in ('base', 'closed', 'hybrid'):
-        parser.add_argument(f'--{arm}', type=Path, metavar='YAML',
-                            default=CONFIGS / f'claim_{arm}.yaml',
-                            help=f'configuration (default: claim_{arm}.yaml of the package)')
+    parser.add_argument('--base', type=Path, metavar='YAML', default=CONFIGS / 'claim_base.yaml',
+                        help='configuration of the start (default: claim_base.yaml)')
+    for arm in ('closed', 'hybrid'):
+        stages = (f'claim_{arm}.yaml', f'{arm}_finish.yaml')
+        parser.add_argument(f'--{arm}', type=Path, metavar='YAML', nargs='+',
+                            default=[CONFIGS / name for name in stages],
+                            help=f'configurations of its stages (default: {" ".join(stages)})')
     parser.add_argument('--evaluate-only', action='store_true',
                         help='train nothing; take the checkpoints as they are')
     parser.add_argument('--limit', type=_count, metavar='N',
@@ -48,13 +51,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train what is missing, measure, write, and say which bars are met."""
-    from hybrid_training.claim.arms import check_trained, open_arms, train_missing
+    from hybrid_training.claim.arms import balanced, check_trained, open_arms, train_missing
 
     arms = open_arms(arguments.base, arguments.closed, arguments.hybrid, arguments.runs)
     say = _Clock()
     if not arguments.evaluate_only:
         train_missing(arms, arguments.data, say)
     check_trained(arms, say)
+    arms = balanced(arms, arguments.data, say)
     found = _measure(arguments, arms, say)
     for bar in found['bars']:
         print(f'{"met    " if bar["met"] else "NOT MET"} {bar["asked"]}: {bar["reached"]}')
