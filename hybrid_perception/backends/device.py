@@ -32,7 +32,7 @@ class Buffer:
 
 
 class Device(Protocol):
-    """One stream of a GPU. Everything but `wait` returns before it is done."""
+    """One stream of a GPU and memory for it. Everything but `wait` returns before it is done."""
 
     @property
     def stream(self) -> int:

@@ -1,17 +1,20 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A TensorRT plan on the GPU: buffers and CUDA graph are made once, only the frame is uploaded."""
+"""A TensorRT plan on the GPU: two frames at a time, so that one is copied while one computes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import logging
+import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_perception.backends.device import Buffer, Device, Work
+from hybrid_perception.backends.device import Device
 from hybrid_perception.backends.tensorrt_library import TensorRt
+from hybrid_perception.backends.tensorrt_slot import TensorRtSlot
 from hybrid_perception.exceptions import EngineError
 from hybrid_perception.manifest import Manifest
 
@@ -23,22 +26,26 @@ class PlanError(EngineError):
 
 
 class TensorRtBackend:
-    """Runs a plan that was built from the manifest's ONNX file; see `engine.provide`."""
+    """Runs a plan that was built from the manifest's ONNX file; see `engine.provider`.
+
+    The second slot is made when a second thread comes while the first is inside: a node, which
+    has one frame in flight, never pays for it.
+    """
 
     name = 'tensorrt'
-    concurrent_calls = 1
+    concurrent_calls = 2
 
     def __init__(
-        self, manifest: Manifest, plan: bytes, library: TensorRt, device: Device, *,
-        detail: str = '',
+        self, manifest: Manifest, plan: bytes, library: TensorRt,
+        open_device: Callable[[], Device], *, detail: str = '',
     ) -> None:
-        """Load a plan, allocate, run it once and capture it as a CUDA graph.
+        """Load a plan and make the first slot.
 
         Args:
             manifest: The model that the plan was built from.
             plan: What the builder wrote.
             library: TensorRT.
-            device: Memory and stream.
+            open_device: Makes a stream on the GPU.
             detail: What runs and why, for people; whether the graph is used is added.
 
         Raises:
@@ -47,7 +54,7 @@ class TensorRtBackend:
         """
         self._manifest = manifest
         self._library = library
-        self._device = device
+        self._open_device = open_device
         trt = library.trt
         self._runtime = trt.Runtime(library.logger)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
@@ -55,95 +62,93 @@ class TensorRtBackend:
             raise PlanError(library.complain(
                 f'the TensorRT plan of model {manifest.name} cannot be loaded'))
         check_tensors(self._engine, trt, manifest)
+        self._changed = threading.Condition()
+        self._closed = False
+        self._limit = self.concurrent_calls
+        self._slots = 1  # free ones, those in use, and those being made
         try:
-            self._context = self._engine.create_execution_context()
-            if self._context is None:
-                raise EngineError(library.complain(
-                    f'the GPU cannot take the engine of model {manifest.name}; is its memory full?'
-                ))
-            self._image, self._label, self._score = self._allocate()
-            self._enqueue: Work | None = self._execute
-            self._run()
-        except EngineError:
-            self.close()
+            first = self._make_slot()
+        except BaseException:
+            self._engine = self._runtime = None
             raise
-        # PyTorch raises RuntimeError and what derives from it; a driver that is lost, anything.
-        except Exception as error:
-            self.close()
-            raise EngineError(f'the GPU cannot take model {manifest.name}: {error}') from error
-        self._enqueue, graph = self._capture()
-        self.detail = f'{detail}, {graph}' if detail else graph
+        self._free = [first]
+        self.detail = f'{detail}, {first.graph}' if detail else first.graph
 
     def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Run the network once; see ``Backend.infer``."""
-        if self._enqueue is None:
-            raise EngineError('the TensorRT backend was closed; create a new one')
-        if image.shape != self._image.host.shape or image.dtype != np.uint8:
+        shape = (1, *self._manifest.input_size, 3)
+        if image.shape != shape or image.dtype != np.uint8:
             raise EngineError(
-                f'model {self._manifest.name} takes an image of shape {self._image.host.shape} '
+                f'model {self._manifest.name} takes an image of shape {shape} '
                 f'and dtype uint8; got {image.shape} {image.dtype}'
             )
-        np.copyto(self._image.host, image)
+        slot = self._take()
         try:
-            self._run()
-        except EngineError:
+            answer = slot.infer(image)
+        except BaseException:
+            # The next call makes a new one. The other slot has a context, a stream and memory of
+            # its own and goes on.
+            slot.close()
+            self._drop()
             raise
-        except Exception as error:
-            raise EngineError(
-                f'the GPU failed on model {self._manifest.name}: {error}') from error
-        return self._label.host[0].copy(), self._score.host[0].copy()
+        with self._changed:
+            self._free.append(slot)
+            self._changed.notify_all()
+        return answer
 
     def close(self) -> None:
-        """Free context, engine and memory, in this order."""
-        self._enqueue = None
-        self._context = self._engine = self._runtime = None
-        self.__dict__.pop('_image', None)
-        self.__dict__.pop('_label', None)
-        self.__dict__.pop('_score', None)
+        """Wait for calls in flight; free contexts, engine and memory, in this order."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: len(self._free) == self._slots)
+            while self._free:
+                self._free.pop().close()
+            self._slots = 0
+            self._engine = self._runtime = None
 
-    def _allocate(self) -> tuple[Buffer, Buffer, Buffer]:
-        manifest = self._manifest
-        height, width = manifest.input_size
-        tensors = (
-            (manifest.input_name, (1, height, width, 3), np.uint8),
-            (manifest.label_name, (1, height, width), np.uint8),
-            (manifest.score_name, (1, height, width), np.float32),
-        )
-        image, label, score = (
-            self._device.allocate(shape, dtype) for _, shape, dtype in tensors)
-        for (name, *_), buffer in zip(tensors, (image, label, score), strict=True):
-            if not self._context.set_tensor_address(name, buffer.address):
-                raise EngineError(self._library.complain(f"tensor '{name}' takes no memory"))
-        return image, label, score
-
-    def _run(self) -> None:
-        """Put one frame through; the host's side of the buffers is valid afterwards."""
-        assert self._enqueue is not None
-        self._device.upload(self._image)
-        self._enqueue()
-        self._device.download(self._label)
-        self._device.download(self._score)
-        self._device.wait()
-
-    def _execute(self) -> None:
-        if not self._context.execute_async_v3(self._device.stream):
-            raise EngineError(self._library.complain(
-                f'the GPU refused to run model {self._manifest.name}'))
-
-    def _capture(self) -> tuple[Work, str]:
-        """Make one launch of many; without it, each kernel is launched by itself."""
+    def _take(self) -> TensorRtSlot:
+        """Take a free slot, make one, or wait for one."""
+        with self._changed:
+            while not self._closed:
+                if self._free:
+                    return self._free.pop()
+                if self._slots < self._limit:
+                    break
+                self._changed.wait()
+            if self._closed:
+                raise EngineError('the TensorRT backend was closed; create a new one')
+            self._slots += 1
+            another = self._slots > 1
         try:
-            self._enqueue = self._device.capture(self._execute)
-            self._run()
-        except Exception as error:
-            _LOGGER.warning(
-                'model %s cannot be captured as a CUDA graph (%s): its kernels are launched one '
-                'by one', self._manifest.name, error)
-        else:
-            return self._enqueue, 'CUDA graph'
-        self._enqueue = self._execute
-        self._run()
-        return self._execute, 'no CUDA graph'
+            return self._make_slot()
+        except EngineError as error:
+            if not another:
+                self._drop()
+                raise
+            self._do_without(error)
+        except BaseException:
+            self._drop()
+            raise
+        return self._take()
+
+    def _make_slot(self) -> TensorRtSlot:
+        return TensorRtSlot(self._engine, self._manifest, self._library, self._open_device())
+
+    def _drop(self) -> None:
+        """Count one slot less."""
+        with self._changed:
+            self._slots -= 1
+            self._changed.notify_all()
+
+    def _do_without(self, error: EngineError) -> None:
+        """Go on with the slots that there are: what did not fit once is not tried per frame."""
+        _LOGGER.warning(
+            'model %s runs one frame at a time, copies and computation do not overlap: %s',
+            self._manifest.name, error)
+        with self._changed:
+            self._limit = 1
+        self._drop()
 
 
 def check_tensors(engine: Any, trt: Any, manifest: Manifest) -> None:

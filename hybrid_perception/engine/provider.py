@@ -150,7 +150,7 @@ class EngineProvider:
     def _load(self, plan: bytes, origin: str) -> TensorRtBackend:
         gpu, library = self._accelerator.gpu, self._accelerator.library
         return TensorRtBackend(
-            self._manifest, plan, library, self._accelerator.open_device(),
+            self._manifest, plan, library, self._accelerator.open_device,
             detail=f'{library.name}, {gpu.name} (compute capability {gpu.compute_capability}), '
             f'{self._manifest.precision}, {origin}; {self._reason}')
 

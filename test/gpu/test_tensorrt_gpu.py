@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 import hashlib
 import json
@@ -101,6 +102,37 @@ def test_two_engines_at_once_do_not_disturb_each_other(make_manifest, frame):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_two_threads_in_one_engine_get_each_their_own_answers(make_manifest, frame):
+    backend = create_backend('tensorrt', make_manifest('fp32'))
+    frames = [frame, 255 - frame]
+    alone = [backend.infer(image) for image in frames]
+
+    def run(index: int) -> int:
+        wrong = 0
+        for _ in range(50):
+            label, score = backend.infer(frames[index])
+            wrong += (label != alone[index][0]).any() or (score != alone[index][1]).any()
+        return wrong
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, range(2))) == [0, 0]
+
+
+def test_full_memory_leaves_one_slot_that_serves_both(make_manifest, caplog):
+    torch = pytest.importorskip('torch')
+    backend = create_backend('tensorrt', make_manifest('fp32', 2048, 4096))
+    image = np.zeros((1, 2048, 4096, 3), np.uint8)
+    alone = backend.infer(image)
+    torch.cuda.empty_cache()
+    hog = torch.empty(torch.cuda.mem_get_info()[0] - (16 << 20), dtype=torch.uint8, device='cuda')
+    with ThreadPoolExecutor(2) as pool:
+        answers = [label for _ in range(10)
+                   for label, _ in pool.map(backend.infer, [image, image])]
+    del hog
+    assert 'runs one frame at a time' in caplog.text
+    assert all((label == alone[0]).all() for label in answers)
 
 
 def test_a_plan_of_another_driver_is_built_anew(make_manifest, caplog):

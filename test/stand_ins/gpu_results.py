@@ -11,13 +11,15 @@ from pathlib import Path
 RATE_BAR, P99_BAR, OVERHEAD_BAR = 60.0, 25.0, 3.0
 """Of the whole node at 2048x1024 in FP16: frames a second, ms, and ms beyond the engine."""
 
+TWO = 'engine, two at a time'
+
 
 @dataclass(frozen=True)
 class Latency:
     """Times of one engine, alone or inside the node.
 
     Attributes:
-        what: `engine` or `node`.
+        what: `engine`, `TWO` (two threads in one engine, as replay has them) or `node`.
         precision: fp32, fp16 or int8.
         size: (height, width) of the network and of the camera image.
         p50: median, ms.
@@ -39,8 +41,9 @@ def write_results(path: Path, machine: Mapping[str, str], rows: Sequence[Latency
         return
     lines = [
         '# TensorRT on a GPU, measured', '',
-        'Written by `make test-gpu`; do not edit. "engine" is `infer` with its copies, "node" the',
-        'processing time of `perception_node` from the message to the published label and score;',
+        f'Written by `make test-gpu`; do not edit. "engine" is `infer` with its copies, "{TWO}"',
+        'the same by two threads whose copies and computation overlap, "node" the processing',
+        'time of `perception_node` from the message to the published label and score;',
         'its rate is that of a camera that sends the next image when the answer has come.', '',
         *(f'* {name}: {value}' for name, value in machine.items()), '',
         '| size | precision | what | p50 ms | p99 ms | frames/s |', '|---|---|---|---|---|---|',

@@ -3,7 +3,7 @@
 """TensorRT and a GPU for machines without: the calls are recorded, the answers are real.
 
 A plan is the ONNX file behind a header; ONNX Runtime computes what the plan computes, on addresses
-of "GPU" memory. As on a GPU, nothing that is put into the stream happens before the wait.
+of "GPU" memory. As on a GPU, nothing that is put into a stream happens before the wait.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class World:
 
     Attributes:
         faults: By name, how many times it goes wrong; -1 for always.
-        calls: Names of the calls on stream and builder, in order.
+        calls: Names of the calls on streams and builder, in order.
+        devices: One per stream that was opened, by its handle.
+        gate: Called by whoever waits for a stream, with its handle, before it may go on.
         steps: Steps of a build.
         step_seconds: Time of one of them.
         score_offset: Added to the scores, as by an engine that is wrong.
@@ -67,7 +69,8 @@ class World:
     step_seconds: float = 0.0
     score_offset: float = 0.0
     version: str = '10.3.0'
-    queue: list[Callable[[], None]] = field(default_factory=list)
+    devices: dict[int, StandInDevice] = field(default_factory=dict)
+    gate: Callable[[int], None] = lambda stream: None
     contexts: int = 0
 
     def fails(self, name: str) -> bool:
@@ -89,15 +92,17 @@ class World:
 class StandInDevice:
     """A stream whose work is done while somebody waits for it."""
 
-    stream = 77
-
     def __init__(self, world: World) -> None:
         self._world = world
+        self.stream = 77 + len(world.devices)
+        self.calls: list[str] = []
+        self.queue: list[Callable[[], None]] = []
+        world.devices[self.stream] = self
 
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> Buffer:
         if self._world.fails('out of memory'):
             raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 MiB')
-        self._world.calls.append('allocate')
+        self.note('allocate')
         host, device = np.zeros(shape, dtype), np.zeros(shape, dtype)
         return Buffer(host, device.ctypes.data, (host, device))
 
@@ -112,22 +117,29 @@ class StandInDevice:
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         if self._world.fails('capture'):
             raise RuntimeError('operation not permitted when stream is capturing')
-        before, self._world.queue = self._world.queue, []
+        before, self.queue = self.queue, []
         work()
-        recorded, self._world.queue = self._world.queue, before
+        recorded, self.queue = self.queue, before
         return lambda: self._put('graph', *recorded)
 
     def wait(self) -> None:
-        if self._world.fails('wait'):
-            raise RuntimeError('CUDA error: an illegal memory access was encountered')
-        self._world.calls.append('wait')
-        queue, self._world.queue = self._world.queue, []
-        for work in queue:
-            work()
+        try:
+            if self._world.fails('wait'):
+                raise RuntimeError('CUDA error: an illegal memory access was encountered')
+            self.note('wait')
+            self._world.gate(self.stream)
+            while self.queue:
+                self.queue.pop(0)()
+        finally:
+            self.queue.clear()
+
+    def note(self, name: str) -> None:
+        self.calls.append(name)
+        self._world.calls.append(name)
 
     def _put(self, name: str, *work: Callable[[], None]) -> None:
-        self._world.calls.append(name)
-        self._world.queue += work
+        self.note(name)
+        self.queue += work
 
 
 class Engine:
@@ -177,11 +189,11 @@ class Context:
         return not self._world.fails('address')
 
     def execute_async_v3(self, stream_handle: int) -> bool:
-        assert stream_handle == StandInDevice.stream
         if self._world.fails('enqueue'):
             return False
-        self._world.calls.append('enqueue')
-        self._world.queue.append(self._compute)
+        device = self._world.devices[stream_handle]
+        device.note('enqueue')
+        device.queue.append(self._compute)
         return True
 
     def _compute(self) -> None:

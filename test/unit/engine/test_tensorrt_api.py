@@ -16,8 +16,8 @@ import hybrid_perception
 
 PACKAGE = Path(hybrid_perception.__file__).parent
 SOURCES = [PACKAGE / name for name in (
-    'backends/tensorrt_library.py', 'backends/tensorrt_backend.py', 'engine/builder.py',
-    'engine/progress.py')]
+    'backends/tensorrt_library.py', 'backends/tensorrt_backend.py', 'backends/tensorrt_slot.py',
+    'engine/builder.py', 'engine/progress.py')]
 
 # In these files a variable of this name, with or without self._, holds an object of this class.
 CLASSES = {
