@@ -117,6 +117,9 @@ def test_fishyscapes_static_is_generated_from_signed_differences(tmp_path):
     np.savez(tmp_path / f'v1/0003_{base}_rgb.npz', rgb=delta.astype(np.uint8))
     with pytest.raises(ValueError, match='want a signed difference'):
         pairs.image(0)
+    (tmp_path / f'v1/0003_{base}_rgb.npz').write_bytes(b'PK cut short')
+    with pytest.raises(ValueError, match='want a readable NPZ file'):
+        pairs.image(0)
     (tmp_path / f'v1/0003_{base}_rgb.npz').unlink()
     with pytest.raises(ValueError, match='which holds what was pasted'):
         open_set('fishyscapes-static', tmp_path / 'v1', images=cityscapes)

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from html import unescape
 import json
+import shutil
 
 import cv2
 import h5py
@@ -14,6 +16,7 @@ import pytest
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.metrics import average_precision, fpr_at_tpr
 from hybrid_training.cli.main import main
+from hybrid_training.data.class_list import CITYSCAPES, STREETHAZARDS, ClassList
 from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.evaluation.anomaly_measures import measure_anomalies
 from hybrid_training.evaluation.gallery import gallery
@@ -21,7 +24,7 @@ from hybrid_training.evaluation.open_folds import cross_fold_open_miou
 from hybrid_training.evaluation.predictors import Prediction
 from hybrid_training.evaluation.report_table import markdown_report, percent
 from hybrid_training.evaluation.score_maps import ScoreMapFolder, read_score_map
-from hybrid_training.evaluation.set_argument import open_anomaly_set
+from hybrid_training.evaluation.set_argument import open_anomaly_sets, open_class_sets
 from hybrid_training.evaluation.submission import write_submission
 
 
@@ -226,13 +229,204 @@ def test_folds_take_their_thresholds_from_each_other(tmp_path):
         cross_fold_open_miou(predictor, {'t5': folds['t5']}, 2)
 
 
+def test_a_set_without_anomalies_is_told_and_the_others_are_measured(
+        maps, toy_data, tmp_path, capsys):
+    empty = tmp_path / 'calm'
+    for folder in ('images', 'masks'):
+        (empty / folder).mkdir(parents=True)
+    cv2.imwrite(str(empty / 'images/0.png'), np.zeros((64, 128, 3), np.uint8))
+    cv2.imwrite(str(empty / 'masks/0.png'), np.zeros((64, 128), np.uint8))
+    report = tmp_path / 'report'
+    assert main(['evaluate', str(maps), '--anomaly', str(empty), '--anomaly',
+                 str(toy_data / 'anomalies'), '--components', 'none',
+                 '--report', str(report)]) == 0
+    reason = 'no anomaly pixel in any of its 1 images'
+    assert f'not measurable: {reason}' in capsys.readouterr().out
+    found = json.loads((report / 'report.json').read_text())['sets']
+    assert found['calm'] == {
+        'images': 1, 'scores': {}, 'not_measurable': reason,
+        'protocol': found['anomalies']['protocol']}
+    assert 0 < found['anomalies']['scores']['mine']['ap'] < 1
+    for page in ('report.md', 'report.html'):
+        assert f'Not measurable: {reason}.' in (report / page).read_text()
+
+
+def test_components_that_are_all_too_small_are_told(images, tmp_path):
+    small = Small(images)
+    for index, name in enumerate(images.names):
+        np.save(tmp_path / f'{name}.npy', small.label(index).astype(np.float32))
+    measured = measure_anomalies(
+        ScoreMapFolder(tmp_path), small, 'toy', components='anomaly_track')
+    figures = measured.figures()
+    found = figures['scores'][tmp_path.name]
+    assert 'components of at least 100 pixels' in found['components_not_measurable']
+    assert 'components' not in found
+    assert found['ap'] == 1
+    text = markdown_report({'model': 'x', 'sets': {'toy': figures}})
+    assert 'Components not measurable: there is neither a true nor a detected' in text
+
+
+class Small:
+    """A set whose anomalies are 3x3 pixels."""
+
+    def __init__(self, pairs):
+        self.pairs, self.root, self.size, self.names = pairs, pairs.root, None, pairs.names
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def image(self, index):
+        return self.pairs.image(index)
+
+    def label(self, index):
+        label = np.zeros_like(self.pairs.label(index))
+        label[50:53, 30:33] = 1
+        return label
+
+
+def streethazards(root, scores):
+    """Write test towns of 4 pixels an image, raw ids, and their score maps."""
+    for name, (label, score) in scores.items():
+        for kind, values in (('images', np.zeros((1, 4, 3))), ('annotations', label)):
+            path = root / f'data/test/{kind}/test/{name}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.reshape(values, (1, 4, -1)).astype(np.uint8))
+        path = root / f'maps/{name}.npy'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.array([score], np.float32))
+
+
+def test_streethazards_is_averaged_over_images_as_its_authors_do(tmp_path, capsys):
+    # AP by hand: 1 and (1/2 + 2/3) / 2; the third image has no anomaly, raw id 4 is void
+    streethazards(tmp_path, {
+        't5/1': ([8, 8, 14, 4], [0, 1, 9, 99]), 't5/2': ([8, 14, 14, 4], [3, 2, 1, 99]),
+        't6/1': ([8, 8, 8, 2], [50, 60, 70, 80])})
+    assert main(['evaluate', str(tmp_path / 'maps'), '--anomaly',
+                 f'streethazards-test={tmp_path / "data"}',
+                 '--report', str(tmp_path / 'report')]) == 0
+    found = json.loads((tmp_path / 'report/report.json').read_text())
+    figures = found['sets']['streethazards-test:test']
+    assert figures['protocol']['per_image'] is True
+    assert figures['protocol']['fpr95_rule'] == 'streethazards'
+    score = figures['scores']['maps']
+    assert score['images_counted'] == 2
+    assert score['ap'] == pytest.approx((1 + (1 / 2 + 2 / 3) / 2) / 2)
+    assert score['auroc'] == pytest.approx((1 + 0) / 2)
+    assert score['fpr95'] == pytest.approx((0 + 1) / 2)
+    # pooled, the high known scores of the third image come before every anomaly
+    assert score['pooled']['ap'] < 0.5 < score['ap']
+    text = (tmp_path / 'report/report.md').read_text()
+    assert 'means over the 2 images that hold anomalies' in text
+    assert '| maps | ' + f'{100 * score["pooled"]["ap"]:.2f}' in text
+
+
+def test_streethazards_towns_are_folds_of_their_own(tmp_path):
+    streethazards(tmp_path, {'t5/1': ([8, 8, 14, 4], [0, 1, 9, 99]),
+                             't6/1': ([8, 14, 14, 4], [3, 2, 1, 99])})
+    names = STREETHAZARDS.names
+    folds = open_class_sets(
+        [f'streethazards-open={tmp_path / "data"}'], None, names, folds=True)
+    assert [fold.name for fold in folds] == ['streethazards-open:t5', 'streethazards-open:t6']
+    assert folds[0].images.label(0).ravel().tolist() == [6, 6, 12, 255]   # K = 12
+    found = cross_fold_open_miou(
+        Stored([np.full((1, 4), 6, np.uint8)], [np.array([[0, 1, 9, 99]], np.float32)]),
+        {fold.name: fold.images for fold in folds}, len(names))
+    assert set(found['folds']) == {'streethazards-open:t5', 'streethazards-open:t6'}
+    alone = open_class_sets(
+        [f'streethazards-open:t6={tmp_path / "data"}'], None, names, folds=True)
+    assert [fold.name for fold in alone] == ['streethazards-open:t6']
+
+
+def test_the_report_declares_its_conventions(maps, toy_data, tmp_path):
+    assert main(['evaluate', str(maps), '--anomaly', str(toy_data / 'anomalies'),
+                 '--report', str(tmp_path)]) == 0
+    declared = json.loads((tmp_path / 'report.json').read_text())['conventions']
+    assert {'averaging', 'ignore', 'resize', 'threshold_side', 'ap', 'auroc', 'fpr95',
+            'cross_fold', 'intervals'} <= set(declared)
+    for page in ('report.md', 'report.html'):
+        text = unescape((tmp_path / page).read_text())
+        assert all(convention in text for convention in declared.values())
+
+
+def test_folders_of_one_name_are_told_apart(toy_data, tmp_path, maps, capsys):
+    for place in ('a', 'b'):
+        shutil.copytree(toy_data / 'anomalies', tmp_path / place / 'val')
+    first, second = (str(tmp_path / place / 'val') for place in ('a', 'b'))
+    assert [one.name for one in open_anomaly_sets([first, second])] == ['a/val', 'b/val']
+    named = open_anomaly_sets([first, f'anomaly-folder={first}', f'anomaly-folder={second}'])
+    assert [one.name for one in named] == ['val', 'anomaly-folder=a/val', 'anomaly-folder=b/val']
+    with pytest.raises(ValueError, match=r'val of .*/a/val stands 2 times'):
+        open_anomaly_sets([first, str(tmp_path / 'b/../a/val')])
+    # score maps are looked for by the folder's name: those of the one must not serve the other
+    assert main(['evaluate', str(maps), '--anomaly', first, '--anomaly', second]) == 1
+    told = capsys.readouterr().err
+    assert f'{first} and {second} share the name val' in told
+
+
+@pytest.mark.parametrize('broken', ['images/1.png', 'masks/1.png'])
+def test_an_unreadable_picture_or_mask_is_one_error(maps, toy_data, tmp_path, capsys, broken):
+    copy = shutil.copytree(toy_data / 'anomalies', tmp_path / 'anomalies')
+    (copy / broken).write_bytes((copy / broken).read_bytes()[:60])
+    # the gallery reads the pictures, so that a report needs them even of score maps
+    assert main(['evaluate', str(maps), '--anomaly', str(copy),
+                 '--report', str(tmp_path / 'report')]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in lines if 'error:' in line]) == 1
+    assert str(copy / broken) in lines[-1]
+
+
 def test_sets_by_name(toy_data):
-    name, images = open_anomaly_set(str(toy_data / 'anomalies'))
-    assert (name, len(images)) == ('anomalies', 2)
+    first, = open_anomaly_sets([str(toy_data / 'anomalies')])
+    assert (first.name, len(first.images)) == ('anomalies', 2)
     with pytest.raises(ValueError, match="'nonsense' is not a data set"):
-        open_anomaly_set('nonsense=somewhere')
+        open_anomaly_sets(['nonsense=somewhere'])
     with pytest.raises(ValueError, match='want one with anomaly masks'):
-        open_anomaly_set('cityscapes=somewhere')
+        open_anomaly_sets(['cityscapes=somewhere'])
+    with pytest.raises(ValueError, match='want one with class labels'):
+        open_class_sets(['road-anomaly21=somewhere'], CITYSCAPES, CITYSCAPES.names)
+
+
+def test_class_sets_come_in_the_classes_of_the_model(toy_data, tmp_path):
+    for folder in ('images', 'labels'):
+        (tmp_path / f'val/{folder}').mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / 'val/images/0.png'), np.zeros((1, 3, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / 'val/labels/0.png'), np.array([[7, 24, 0]], np.uint8))
+    argument = f'cityscapes640={tmp_path}'
+    for classes in (CITYSCAPES, None):   # of a checkpoint, and of an exported model
+        found, = open_class_sets([argument], classes, CITYSCAPES.names)
+        assert found.name == 'cityscapes640:val'
+        assert found.images.label(0).ravel().tolist() == [0, 11, 255]
+    with pytest.raises(ValueError, match='cannot be had in the classes of this model'):
+        open_class_sets([argument], None, ('floor', 'wall'))
+    with pytest.raises(ValueError, match='has no split'):
+        open_class_sets([f'cityscapes640:test={tmp_path}'], CITYSCAPES, CITYSCAPES.names)
+    with pytest.raises(ValueError, match='a lookup is for a folder of your own'):
+        open_class_sets([argument], CITYSCAPES, CITYSCAPES.names,
+                        lookup=toy_data / 'streets/labels.json')
+    own = ClassList(classes=({'name': 'floor', 'id': 24}, {'name': 'wall', 'id': 7}), ignore=(0,))
+    found, = open_class_sets([f'folder={tmp_path / "val"}'], own, own.names)
+    assert found.images.label(0).ravel().tolist() == [1, 0, 255]
+    with pytest.raises(ValueError, match='give the folder alone and --lookup'):
+        open_class_sets([f'folder={tmp_path / "val"}'], None, own.names)
+
+
+def test_masks_that_come_alone_find_their_images(tmp_path, capsys):
+    base = '04_Maurener_Weg_8_000000_000030'
+    image = tmp_path / f'laf/leftImg8bit/test/04_Maurener_Weg_8/{base}_leftImg8bit.png'
+    for path, values in ((image, np.zeros((2, 3, 3))),
+                         (tmp_path / f'masks/0000_{base}_labels.png', [[0, 0, 1], [0, 255, 1]]),
+                         ):
+        path.parent.mkdir(parents=True)
+        cv2.imwrite(str(path), np.array(values, np.uint8))
+    (tmp_path / 'maps').mkdir()
+    np.save(tmp_path / f'maps/0000_{base}.npy', np.array([[0, 1, 2], [3, 9, 4]], np.float32))
+    call = ['evaluate', str(tmp_path / 'maps'), '--anomaly',
+            f'fishyscapes-lost-and-found={tmp_path / "masks"}']
+    assert main(call) == 1
+    assert 'give the folder of Lost and Found with --images' in capsys.readouterr().err
+    for images in (f'{tmp_path / "laf"}', f'fishyscapes-lost-and-found={tmp_path / "laf"}'):
+        assert main([*call, '--images', images]) == 0
+        assert 'AP  83.33' in capsys.readouterr().out   # (1 + 2/3) / 2
 
 
 def test_a_figure_that_does_not_exist_is_a_dash():

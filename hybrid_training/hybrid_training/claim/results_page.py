@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybrid_training.claim.measuring import SEEN
-from hybrid_training.evaluation.report_table import CONVENTIONS
+from hybrid_training.evaluation.conventions import conventions_text
 
 _TITLES = {
     'base': 'before: closed set, the start of both arms',
@@ -45,7 +45,7 @@ def results_page(found: Mapping[str, Any]) -> str:
     for name in found['arms']['hybrid']['sets']:
         lines += [f'### {name}', '', *_set_table(found, name), '']
     lines += ['![Precision over recall, hybrid recipe](results/precision_recall.svg)', '',
-              *_notes(found), CONVENTIONS, '', *_overhead(found['overhead'])]
+              *_notes(found), conventions_text(), '', *_overhead(found['overhead'])]
     return '\n'.join(lines)
 
 

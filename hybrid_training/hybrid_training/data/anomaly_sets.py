@@ -10,12 +10,24 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hybrid_training.data.image_files import IMAGE_SUFFIXES, read_label
-from hybrid_training.data.inlier_sets import STREETHAZARDS_UNKNOWN, streethazards_pairs
+from hybrid_training.data.inlier_sets import (
+    STREETHAZARDS_TOWNS,
+    STREETHAZARDS_UNKNOWN,
+    streethazards_towns,
+)
 from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.label_ids import VOID
 from hybrid_training.data.labeled_images import ListedPairs, Pair
 from hybrid_training.data.own_sets import images_below, open_folder, require_files
-from hybrid_training.data.set_spec import FULL_HD, WIDE, Rules, SetRequest, SetSpec, all_found
+from hybrid_training.data.set_spec import (
+    FULL_HD,
+    WIDE,
+    PixelProtocol,
+    Rules,
+    SetRequest,
+    SetSpec,
+    all_found,
+)
 
 ANOMALY_CODES = LabelCodes.build({0: 0, 1: 1}, void=(VOID,))
 REPACK_CODES = LabelCodes.build({0: 0, 1: 1}, void=(2,))
@@ -160,14 +172,7 @@ def _open_road_anomaly(request: SetRequest) -> ListedPairs:
 
 
 def _open_streethazards(request: SetRequest) -> ListedPairs:
-    pairs = streethazards_pairs(request.root, 'test/{}/test', STREETHAZARDS_CODES)
-    if request.split == 'test':
-        return pairs
-    inside = [i for i, name in enumerate(pairs.names) if name.startswith(f'{request.split}/')]
-    if not inside:
-        msg = f'{request.root}: no town {request.split} in test/images/test'
-        raise ValueError(msg)
-    return pairs.chosen(inside)
+    return streethazards_towns(request, STREETHAZARDS_CODES)
 
 
 ANOMALY_SETS = (
@@ -193,6 +198,7 @@ ANOMALY_SETS = (
             'frames/NAME.labels/labels_semantic.png', _open_road_anomaly, (),
             Rules(aspects=FULL_HD)),
     SetSpec('streethazards-test', 'anomaly', 'test/images/test/{t5,t6}/*.png + '
-            'test/annotations/test/...', _open_streethazards, ('test', 't5', 't6'),
-            Rules(aspects=FULL_HD)),
+            'test/annotations/test/...', _open_streethazards, ('test', *STREETHAZARDS_TOWNS),
+            Rules(aspects=FULL_HD),
+            protocol=PixelProtocol(per_image=True, fpr_rule='streethazards')),
 )

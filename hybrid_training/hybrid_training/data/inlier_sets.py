@@ -28,6 +28,7 @@ _CAMVID_CODES = {
 
 _STREETHAZARDS_IDS = {i: k for k, c in enumerate(STREETHAZARDS.classes) for i in c.ids}
 STREETHAZARDS_UNKNOWN = 14
+STREETHAZARDS_TOWNS = ('t5', 't6')
 
 
 def _open_cityscapes(request: SetRequest) -> ListedPairs:
@@ -69,7 +70,7 @@ def _open_streethazards_open(request: SetRequest) -> ListedPairs:
     known = len(STREETHAZARDS)
     codes = LabelCodes.build({**_STREETHAZARDS_IDS, STREETHAZARDS_UNKNOWN: known}, void=(4,))
     codes = codes_for('streethazards-open', request.classes, {'streethazards': codes})
-    return streethazards_pairs(request.root, 'test/{}/test', codes)
+    return streethazards_towns(request, codes)
 
 
 def streethazards_pairs(root: Path, place: str, codes: LabelCodes) -> ListedPairs:
@@ -82,6 +83,22 @@ def streethazards_pairs(root: Path, place: str, codes: LabelCodes) -> ListedPair
         pairs.append(Pair(name, image, root / place.format('annotations') / f'{name}.png'))
     require_files(root, [p.label for p in pairs if p.label])
     return ListedPairs(root, tuple(pairs), codes)
+
+
+def streethazards_towns(request: SetRequest, codes: LabelCodes) -> ListedPairs:
+    """Pair the test images of all towns, or of the one that the split names.
+
+    Raises:
+        ValueError: no such town, or files that do not fit the layout.
+    """
+    pairs = streethazards_pairs(request.root, 'test/{}/test', codes)
+    if request.split == 'test':
+        return pairs
+    inside = [i for i, name in enumerate(pairs.names) if name.startswith(f'{request.split}/')]
+    if not inside:
+        msg = f'{request.root}: no town {request.split} in test/images/test'
+        raise ValueError(msg)
+    return pairs.chosen(inside)
 
 
 def _open_mapillary(request: SetRequest) -> ListedPairs:
@@ -147,8 +164,8 @@ INLIER_SETS = (
             'train/annotations/...', _open_streethazards, ('train', 'val'),
             Rules(aspects=FULL_HD)),
     SetSpec('streethazards-open', 'inlier', 'test/images/test/{t5,t6}/*.png + '
-            'test/annotations/test/..., the unknown things as id K', _open_streethazards_open, (),
-            Rules(aspects=FULL_HD)),
+            'test/annotations/test/..., the unknown things as id K', _open_streethazards_open,
+            ('test', *STREETHAZARDS_TOWNS), Rules(aspects=FULL_HD), folds=STREETHAZARDS_TOWNS),
     SetSpec('mapillary', 'inlier', '{training,validation}/images/*.jpg + labels (1.2) + '
             'config.json', _open_mapillary, ('train', 'val')),
 )

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from zipfile import BadZipFile
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,11 +119,16 @@ class ListedPairs:
 
 
 def _add(image: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
-    with np.load(path) as stored:
-        if 'rgb' not in stored:
-            msg = f'{path}: want an array named rgb, got {sorted(stored)}'
-            raise ValueError(msg)
-        delta = stored['rgb']
+    try:
+        with np.load(path) as stored:
+            arrays = dict(stored)
+    except (OSError, EOFError, ValueError, TypeError, BadZipFile, zlib.error) as error:
+        msg = f'{path}: want a readable NPZ file with an array named rgb ({error})'
+        raise ValueError(msg) from error
+    if 'rgb' not in arrays:
+        msg = f'{path}: want an array named rgb, got {sorted(arrays)}'
+        raise ValueError(msg)
+    delta = arrays['rgb']
     if delta.shape != image.shape or not np.issubdtype(delta.dtype, np.signedinteger):
         msg = (f'{path}: want a signed difference of shape {image.shape}, got {delta.dtype} '
                f'{delta.shape}')

@@ -50,6 +50,21 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class PixelProtocol:
+    """How the authors of a set read AP, AUROC and FPR95 off its pixels.
+
+    Attributes:
+        per_image: averaged over the images that hold both kinds of pixels; else all are pooled.
+        fpr_rule: which of `hybrid_perception.metrics.FPR_RULES` FPR95 follows.
+    """
+
+    per_image: bool = False
+    fpr_rule: str = 'fishyscapes'
+
+
+POOLED = PixelProtocol()
+
+@dataclass(frozen=True)
 class SetSpec:
     """One kind of data set.
 
@@ -60,6 +75,8 @@ class SetSpec:
         open: opens one.
         splits: names of its splits, the usual first; empty = it has none.
         rules: what `data check` asks for.
+        protocol: how its authors measure scores on it.
+        folds: splits that open-mIoU is measured on with thresholds from one another.
     """
 
     name: str
@@ -68,6 +85,13 @@ class SetSpec:
     open: Callable[[SetRequest], ListedPairs]
     splits: tuple[str, ...] = ()
     rules: Rules = field(default=Rules())
+    protocol: PixelProtocol = POOLED
+    folds: tuple[str, ...] = ()
+
+    @property
+    def evaluated_split(self) -> str:
+        """The split that is measured where none is named: `val`, else the first; '' = none."""
+        return 'val' if 'val' in self.splits else next(iter(self.splits), '')
 
 
 def all_found(root: Path, wanted: str, paths: Iterable[Path]) -> list[Path]:

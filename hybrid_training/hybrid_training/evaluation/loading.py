@@ -11,6 +11,7 @@ from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import load_manifest
 from hybrid_training.checkpoint import load_checkpoint
 from hybrid_training.config import stored_classes, stored_model
+from hybrid_training.data.class_list import ClassList
 from hybrid_training.evaluation.predictors import (
     PARTS,
     ExportedPredictor,
@@ -49,13 +50,18 @@ def load_predictor(
     return predictor, {n: p.threshold for n, p in manifest.operating_points.items()}
 
 
-def class_names(path: Path) -> tuple[str, ...]:
-    """Return the names of the known classes of a checkpoint or an exported model.
+def model_classes(path: Path) -> tuple[tuple[str, ...], ClassList | None]:
+    """Return the known classes of a checkpoint or an exported model.
+
+    Returns:
+        Their names, and the list that says which label values they are; an exported model has
+        none.
 
     Raises:
         CheckpointError: not a whole checkpoint.
         ModelError: not a whole exported model.
     """
     if path.suffix == '.pt':
-        return stored_classes(load_checkpoint(path).config).names
-    return load_manifest(path).class_map.names
+        classes = stored_classes(load_checkpoint(path).config)
+        return classes.names, classes
+    return load_manifest(path).class_map.names, None

@@ -10,9 +10,10 @@ from html import escape
 from typing import Any
 
 from hybrid_training.evaluation.anomaly_measures import SetMeasures
+from hybrid_training.evaluation.conventions import conventions_text
 from hybrid_training.evaluation.gallery import GalleryTile, gallery
 from hybrid_training.evaluation.report_figures import curves_svg, histograms_svg
-from hybrid_training.evaluation.report_table import CONVENTIONS, markdown_report
+from hybrid_training.evaluation.report_table import markdown_report, set_lines
 from hybrid_training.evaluation.score_maps import ScoreSource
 
 _STYLE = """
@@ -36,12 +37,14 @@ def html_report(
     """
     title = escape(str(found['model']))
     # Closed and open mIoU are few lines: only the sets need more than the tables.
-    head = markdown_report({**found, 'sets': {}}).removesuffix(CONVENTIONS + '\n')
+    head = markdown_report({**found, 'sets': {}}).removesuffix(conventions_text() + '\n')
     parts = [_from_markdown(head)]
     for measured in sets:
         figures = found['sets'][measured.name]
-        alone = markdown_report({'model': '', 'sets': {measured.name: figures}})
-        parts.append(_from_markdown(alone.split('\n', 1)[1].removesuffix(CONVENTIONS + '\n')))
+        parts.append(_from_markdown('\n'.join([
+            f'## {measured.name}', '', f'{figures["images"]} images', '', *set_lines(figures)])))
+        if measured.not_measurable:
+            continue
         parts += [curves_svg(measured), '<p class="note">ROC and precision-recall</p>',
                   histograms_svg(measured),
                   '<p class="note">Shares of known and anomaly pixels by score</p>']
@@ -53,7 +56,7 @@ def html_report(
     body = '\n'.join(parts)
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
             f'<style>{_STYLE}</style></head>\n<body>\n{body}\n<p class="note">'
-            f'{escape(CONVENTIONS)}</p>\n</body></html>\n')
+            f'{escape(conventions_text())}</p>\n</body></html>\n')
 
 
 def _tile(tile: GalleryTile) -> str:

@@ -8,11 +8,8 @@ from collections.abc import Mapping
 import math
 from typing import Any
 
-CONVENTIONS = (
-    'All pixels of a set pooled, void left out; a pixel counts as detected where score >= '
-    'threshold. AP: step-wise sum. AUROC: trapezoids. FPR95: first point with TPR >= 95 %. '
-    'In brackets: 95 % intervals, bootstrap over images. sIoU, PPV and F1*: components of '
-    'SegmentMeIfYouCan at the threshold of the best pixel F1 on the set. Everything in percent.')
+from hybrid_perception.metrics import FPR_RULES
+from hybrid_training.evaluation.conventions import conventions_text
 
 
 def markdown_report(found: Mapping[str, Any]) -> str:
@@ -21,14 +18,33 @@ def markdown_report(found: Mapping[str, Any]) -> str:
     if 'closed' in found:
         lines += [f'Closed mIoU: {percent(found["closed"]["miou"])}', '']
     for name, figures in found.get('sets', {}).items():
-        lines += [f'## {name}', '', f'{figures["images"]} images', '', *set_table(figures), '']
+        lines += [f'## {name}', '', f'{figures["images"]} images', '', *set_lines(figures), '']
     if 'open' in found:
         lines += ['## open-mIoU', '', '| threshold | open-mIoU |', '|---|---|',
                   *(f'| {k} | {percent(v)} |' for k, v in found['open'].items()), '']
     if 'open_cross_fold' in found:
         lines += ['## open-mIoU, thresholds from the other folds', '',
                   *_fold_table(found['open_cross_fold']), '']
-    return '\n'.join([*lines, CONVENTIONS, ''])
+    return '\n'.join([*lines, conventions_text(), ''])
+
+
+def set_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Write what was measured of one set, or why nothing was."""
+    if 'not_measurable' in figures:
+        return [f'Not measurable: {figures["not_measurable"]}.']
+    lines = set_table(figures)
+    reasons = {f['components_not_measurable'] for f in figures['scores'].values()
+               if 'components_not_measurable' in f}
+    lines += [line for reason in sorted(reasons)
+              for line in ('', f'Components not measurable: {reason}.')]
+    protocol = figures['protocol']
+    if protocol['per_image']:
+        first = next(iter(figures['scores'].values()))
+        lines += ['', f'As the authors of this set do, AP, AUROC and FPR95 are means over the '
+                  f'{first["images_counted"]} images that hold anomalies. FPR95: '
+                  f'{FPR_RULES[protocol["fpr95_rule"]]}. All pixels pooled, by the common rules:',
+                  '', *_pooled_table(figures['scores'])]
+    return lines
 
 
 def set_table(figures: Mapping[str, Any]) -> list[str]:
@@ -42,9 +58,17 @@ def set_table(figures: Mapping[str, Any]) -> list[str]:
         cells = [name, *(_with_interval(f, key) for key in ('ap', 'auroc', 'fpr95')),
                  percent(f['best_f1'])]
         if with_components:
-            cells += [percent(f['components'][key]) for key in ('siou', 'ppv', 'mean_f1')]
+            cells += [percent(f['components'][key]) if 'components' in f else percent(math.nan)
+                      for key in ('siou', 'ppv', 'mean_f1')]
         lines.append(_row(cells))
     return lines
+
+
+def _pooled_table(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    head = ['score', 'pooled AP', 'pooled AUROC', 'pooled FPR95']
+    return [_row(head), _row(['---'] * len(head)), *(
+        _row([name, *(_with_interval(f['pooled'], key) for key in ('ap', 'auroc', 'fpr95'))])
+        for name, f in scores.items())]
 
 
 def percent(share: float) -> str:

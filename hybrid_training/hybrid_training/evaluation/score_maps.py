@@ -62,7 +62,12 @@ class ScoreMapFolder:
         return {self.root.name: read_score_map(self._find(images.root.name, images.names[index]))}
 
     def _find(self, set_name: str, name: str) -> Path:
-        paths = [p for p in self._paths if p.stem == Path(name).name]
+        # A name may hold folders (a town, a video) in which pictures are called alike.
+        *folders, stem = Path(name).parts
+        paths = [p for p in self._paths if p.stem == stem]
+        if folders:
+            paths = [p for p in paths
+                     if list(p.parent.parts[-len(folders):]) == folders] or paths
         inside = [p for p in paths if set_name in p.relative_to(self.root).parts[:-1]]
         paths = inside or paths
         if len(paths) != 1:
@@ -80,7 +85,8 @@ def read_score_map(path: Path) -> NDArray[np.float32]:
         ValueError: the file is unreadable, holds several arrays, or no 2-D array of numbers.
     """
     try:
-        stored = np.squeeze(_read(path))
+        stored = _read(path)
+        stored = np.squeeze(stored) if stored.ndim > 2 else stored
     except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         msg = f'{path}: not a readable score map: {error}'
         raise ValueError(msg) from error

@@ -57,7 +57,9 @@ def write_submission(
             msg = (f'{frame}: the score {key} is not finite in float16 (largest 65504); scale it '
                    f'down before submitting')
             raise ValueError(msg)
-        _write(folder / f'{Path(frame).name}.hdf5', value)
+        path = folder / f'{frame}.hdf5'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, value)
     return len(images)
 
 
