@@ -10,7 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hybrid_perception.buffers import BufferPool
 from hybrid_perception.exceptions import ParameterError
+
+_BILINEAR = 1.5
+"""Up to this ratio the two pixels that bilinear reads still stand for those between them."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +114,20 @@ def scale_camera_matrix(
 
 
 def resize_frame(
-    frame: NDArray[np.uint8], size: tuple[int, int], *, out: NDArray[np.uint8] | None = None
+    frame: NDArray[np.uint8], size: tuple[int, int], *, out: NDArray[np.uint8] | None = None,
+    buffers: BufferPool | None = None,
 ) -> NDArray[np.uint8]:
     """Resize a frame to the network's size, the same way in training, evaluation and on robots.
+
+    Where the frame is about a whole number of times as large, so many pixels are averaged first;
+    what is left is bilinear. That costs a fourth of OpenCV's area average over a broken ratio, at
+    the same accuracy (docs/engine.md).
 
     Args:
         frame: (H, W, 3) uint8.
         size: (height, width) to reach, pixels.
         out: (height, width, 3) uint8 to write into; None for a new array.
+        buffers: where memory for the step between comes from; None for new memory.
 
     Returns:
         (height, width, 3) uint8; ``frame`` itself if it fits already and ``out`` is None.
@@ -127,8 +137,25 @@ def resize_frame(
             return frame
         np.copyto(out, frame)
         return out
-    shrinks = frame.shape[0] > size[0] or frame.shape[1] > size[1]
-    resized = cv2.resize(
-        frame, size[::-1], dst=out, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    rows, columns = _whole_part(frame.shape[0], size[0]), _whole_part(frame.shape[1], size[1])
+    if rows > 1 or columns > 1:
+        middle = (frame.shape[0] // rows, frame.shape[1] // columns)
+        if middle == size:
+            return _resize(frame, size, out, cv2.INTER_AREA)
+        small = buffers.take((*middle, 3), np.uint8) if buffers is not None else None
+        frame = _resize(frame, middle, small, cv2.INTER_AREA)
+    left = max(frame.shape[0] / size[0], frame.shape[1] / size[1])
+    return _resize(frame, size, out, cv2.INTER_LINEAR if left <= _BILINEAR else cv2.INTER_AREA)
+
+
+def _whole_part(source: int, size: int) -> int:
+    """Return how many pixels to average along one axis, so that none is left over."""
+    times = int(source / size + 0.25)
+    return times if times > 1 and source % times == 0 else 1
+
+
+def _resize(
+    frame: NDArray[np.uint8], size: tuple[int, ...], out: NDArray[np.uint8] | None, how: int
+) -> NDArray[np.uint8]:
+    resized = cv2.resize(frame, (size[1], size[0]), dst=out, interpolation=how)
     return np.asarray(resized, np.uint8)

@@ -73,6 +73,9 @@ _JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG_START, _PNG_END, _PNG_DEPTH_AT = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82', 24
 _PNG_HEADER = 33  # signature and the IHDR chunk
+_TAIL = 4096
+# The decoder writes RGB by itself from OpenCV 4.10 on.
+_READ_RGB: int | None = getattr(cv2, 'IMREAD_COLOR_RGB', None)
 
 MAX_COMPRESSED_PIXELS = 1 << 26
 """Largest compressed image that is decoded (67 megapixels): one damaged size field in a header
@@ -151,9 +154,10 @@ def decode_compressed(data: Buffer, format: str) -> Rgb:
         )
     file_bytes = _as_bytes(data)
     _check_complete(file_bytes, format)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    swapped = _is_swapped(format)
+    order = cv2.IMREAD_COLOR if swapped or _READ_RGB is None else _READ_RGB
     try:
-        decoded = cv2.imdecode(file_bytes, flags)
+        decoded = cv2.imdecode(file_bytes, order | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise EncodingError(
             f"compressed image ('{format}', {file_bytes.size} bytes) cannot be decoded: "
@@ -164,8 +168,10 @@ def decode_compressed(data: Buffer, format: str) -> Rgb:
             f"compressed image ('{format}', {file_bytes.size} bytes) is damaged: it begins as "
             'JPEG or PNG but cannot be decoded'
         )
-    bgr = np.asarray(decoded, np.uint8)
-    return bgr if _is_swapped(format) else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, bgr))
+    pixels = np.asarray(decoded, np.uint8)
+    if swapped or _READ_RGB is not None:
+        return pixels
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, pixels))
 
 
 def byte_view(array: NDArray[Any]) -> memoryview:
@@ -230,15 +236,14 @@ def _pixels(
 
 
 def _check_complete(file_bytes: NDArray[np.uint8], format_: str) -> None:
-    content = file_bytes.tobytes()
+    content = file_bytes.data
     what = f"compressed image ('{format_}', {len(content)} bytes)"
-    if content.startswith(_JPEG_START):
-        # A thumbnail has an end of its own, so the end must follow the last scan.
-        if content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+    if content[:3] == _JPEG_START:
+        if not _jpeg_ends(content):
             raise EncodingError(f'{what} is a truncated JPEG: its end marker is missing')
         width, height = _jpeg_size(content)
-    elif content.startswith(_PNG_START):
-        if _PNG_END not in content[-64:] or len(content) < _PNG_HEADER:
+    elif content[:8] == _PNG_START:
+        if _PNG_END not in bytes(content[-64:]) or len(content) < _PNG_HEADER:
             raise EncodingError(f'{what} is a truncated PNG: its end chunk is missing')
         if content[_PNG_DEPTH_AT] == 16:
             raise EncodingError(f'{what} is a 16-bit PNG; 8 bits per channel are needed')
@@ -254,7 +259,18 @@ def _check_complete(file_bytes: NDArray[np.uint8], format_: str) -> None:
         )
 
 
-def _jpeg_size(content: bytes) -> tuple[int, int]:
+def _jpeg_ends(content: memoryview) -> bool:
+    """Return whether an end marker follows the last scan; a thumbnail has an end of its own."""
+    # Almost always it is at the very end, and the rest need not be copied to look for it.
+    for part in (content[-_TAIL:], content):
+        found = bytes(part)
+        end = found.rfind(_JPEG_END)
+        if end >= 0:
+            return end >= found.rfind(_JPEG_SCAN)
+    return False
+
+
+def _jpeg_size(content: memoryview) -> tuple[int, int]:
     """Read (width, height) from the frame header; (0, 0) if there is none."""
     position = 2
     while position + 9 <= len(content) and content[position] == 0xFF:

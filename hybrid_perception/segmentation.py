@@ -101,7 +101,8 @@ class Segmenter:
             EngineError: The engine failed or gave an answer that cannot be used.
         """
         region = self._fit_roi(rgb)
-        resize_frame(rgb[region.slices], self._manifest.input_size, out=self._input[0])
+        resize_frame(rgb[region.slices], self._manifest.input_size, out=self._input[0],
+                     buffers=self._buffers)
         label, score = self._backend.infer(self._input)
         self._check_answer(label, score)
         if self._output_size == 'source':
@@ -128,7 +129,8 @@ class Segmenter:
         region, size = rgb[self._fit_roi(rgb).slices], self._manifest.input_size
         if region.shape[:2] == size:
             return region
-        return resize_frame(region, size, out=self._buffers.take((*size, 3), np.uint8))
+        return resize_frame(region, size, out=self._buffers.take((*size, 3), np.uint8),
+                            buffers=self._buffers)
 
     def warm_up(self, iterations: int = 1) -> None:
         """Infer on a grey frame so that the first real one is not slow.

@@ -76,7 +76,7 @@ class Process:
 
     def __init__(self, command: Sequence[str], variables: Mapping[str, str], log: Path) -> None:
         self._log = log
-        with log.open('ab') as output:
+        with log.open('wb') as output:   # else a later case reads the words of an earlier one
             self._child = subprocess.Popen(
                 command, env=dict(variables), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT)

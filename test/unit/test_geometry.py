@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hybrid_perception.buffers import BufferPool
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.geometry import Roi, resize_frame, scale_camera_matrix
 
@@ -93,3 +94,41 @@ def test_resizing_writes_into_the_given_array():
         assert np.shares_memory(resize_frame(frame, size, out=out), out)
         assert (out == 7).all()
     assert resize_frame(frame, (8, 8)) is frame
+
+
+@pytest.mark.parametrize(('camera', 'close'), [
+    ((720, 1280), 12), ((1080, 1920), 12), ((1200, 1920), 12), ((1440, 2560), 4),
+    ((2160, 3840), 4), ((721, 3000), 12), ((1536, 2048), 6)])
+def test_every_size_of_camera_keeps_the_mean_of_what_a_pixel_covers(camera, close):
+    coarse = np.random.default_rng(1).integers(0, 256, (9, 16, 3), np.uint8)
+    frame = cv2.resize(coarse, camera[::-1], interpolation=cv2.INTER_CUBIC)
+    resized = resize_frame(frame, (512, 1024))
+    average = cv2.resize(frame, (1024, 512), interpolation=cv2.INTER_AREA)
+    assert np.abs(resized.astype(int) - average).max() <= close
+    np.testing.assert_allclose(resized.mean((0, 1)), frame.mean((0, 1)), atol=0.5)
+
+
+@pytest.mark.parametrize('ratio', [2, 2.75, 3, 3.5, 5.25])
+def test_no_pixel_is_skipped_where_a_frame_shrinks_far(ratio):
+    frame = np.zeros((int(64 * ratio), int(64 * ratio), 3), np.uint8)
+    frame[::2] = 200   # lines that a bilinear look at two pixels would turn into bands
+    resized = resize_frame(frame, (64, 64))
+    assert abs(int(resized.min()) - 100) <= 70
+    assert abs(resized.mean() - frame.mean()) < 2
+
+
+def test_the_step_between_takes_its_memory_from_the_pool():
+    taken = []
+
+    class Pool(BufferPool):
+        def take(self, shape, dtype):
+            taken.append(shape)
+            return super().take(shape, dtype)
+
+    frame = np.random.default_rng(0).integers(0, 256, (24, 42, 3), np.uint8)
+    out = np.empty((7, 13, 3), np.uint8)
+    resize_frame(frame, (7, 13), out=out, buffers=Pool())
+    np.testing.assert_array_equal(out, resize_frame(frame, (7, 13)))
+    assert taken == [(8, 14, 3)]
+    resize_frame(frame, (8, 14), out=np.empty((8, 14, 3), np.uint8), buffers=Pool())
+    assert taken == [(8, 14, 3)]   # reached in one step

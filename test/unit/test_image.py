@@ -275,3 +275,23 @@ def test_byte_view_does_not_copy_a_contiguous_array():
     view = byte_view(score)
     score[0, 0] = 1
     assert bytes(view[:4]) == score.tobytes()[:4] != bytes(4)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+@pytest.mark.parametrize(
+    'declared', ['jpeg', 'rgb8; jpeg compressed bgr8', 'rgb8; jpeg compressed'])
+def test_old_versions_of_opencv_decode_the_same(monkeypatch, suffix, declared):
+    picture = np.kron(np.random.default_rng(2).integers(0, 256, (6, 8, 3), np.uint8),
+                      np.ones((8, 8, 1), np.uint8))
+    encoded = cv2.imencode(suffix, picture)[1]
+    here = decode_compressed(encoded, declared)
+    monkeypatch.setattr('hybrid_perception.image._READ_RGB', None)
+    np.testing.assert_array_equal(here, decode_compressed(encoded, declared))
+
+
+@pytest.mark.parametrize('behind', [0, 100, 10000])
+def test_a_jpeg_may_have_bytes_behind_its_end_but_must_have_one(behind):
+    whole = cv2.imencode('.jpg', np.full((64, 96, 3), 99, np.uint8))[1].tobytes()
+    assert decode_compressed(whole + bytes(behind), 'jpeg').shape == (64, 96, 3)
+    with pytest.raises(EncodingError, match='truncated'):
+        decode_compressed(whole[:-2] + bytes(behind), 'jpeg')
