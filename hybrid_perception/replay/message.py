@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import struct
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import EncodingError
+from hybrid_perception.image import byte_view
 from hybrid_perception.replay.frame import (
     COMPRESSED_TYPE,
     RAW_TYPE,
@@ -22,7 +25,12 @@ from hybrid_perception.replay.typestore import load_typestore
 Message = tuple[str, int, bytes]
 """Topic, recording time in nanoseconds, serialised message (CDR)."""
 
+Pieces = tuple[bytes | memoryview, ...]
+"""A serialised message that lies in several places of the memory, in order."""
+
 CAMERA_INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
+_NO_PIXELS = np.empty(0, np.uint8)
+_COUNT = struct.Struct('=I')
 _UPPER_IN_ROS1 = ('d', 'k', 'r', 'p')
 
 
@@ -51,6 +59,24 @@ def input_message(frame: Frame) -> Message:
             header, picture.height, picture.width, picture.encoding, int(picture.is_bigendian),
             picture.step, content)
     return frame.topic, frame.log_time, bytes(store.serialize_cdr(message, type_))
+
+
+def image_pieces(header: Any, array: NDArray[Any], encoding: str) -> Pieces:
+    """Serialise an image; its pixels stay where they are.
+
+    Args:
+        header: std_msgs/Header.
+        array: (H, W) or (H, W, C), contiguous or else copied.
+        encoding: one of sensor_msgs/image_encodings that fits the array.
+
+    Source: sensor_msgs/Image, whose pixels are its last field; Common Data Representation, by
+    which a sequence of bytes is its length, 32 bits, and the bytes.
+    """
+    store, height, width = load_typestore(), *array.shape[:2]
+    message = store.types[RAW_TYPE](
+        header, height, width, encoding, 0, array.nbytes // height, _NO_PIXELS)
+    start = bytes(store.serialize_cdr(message, RAW_TYPE))
+    return start[:-_COUNT.size] + _COUNT.pack(array.nbytes), byte_view(array)
 
 
 def ros2_content(message: Any, type_: str) -> bytes:

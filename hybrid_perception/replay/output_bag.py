@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from hybrid_perception.replay.frame import RAW_TYPE, Frame
-from hybrid_perception.replay.message import Message, header_of, input_message
+from hybrid_perception.replay.message import (
+    Message,
+    Pieces,
+    header_of,
+    image_pieces,
+    input_message,
+)
 from hybrid_perception.replay.typestore import load_typestore
 from hybrid_perception.scene import ImageOutput, Scene
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
 
 NODE_NAME = 'perception'
+
+PiecedMessage = tuple[str, int, Pieces]
+"""A ``Message`` in pieces, which must not change until the bag is closed."""
 
 
 def output_prefixes(topics: Sequence[str]) -> dict[str, str]:
@@ -54,8 +60,7 @@ class MessageWriter:
         Raises:
             ParameterError: rosbags is not installed.
         """
-        self._store = load_typestore()
-        self._types = self._store.types
+        load_typestore()
         self._prefixes = output_prefixes(tuple(topics))
         self._inputs = dict(topics) if with_input else {}
         self._outputs = tuple(outputs)
@@ -70,22 +75,15 @@ class MessageWriter:
         return self._inputs | {f'{prefix}/{output.topic}': RAW_TYPE
                                for prefix in self._prefixes.values() for output in self._outputs}
 
-    def messages(self, frame: Frame, scene: Scene) -> list[Message]:
+    def messages(self, frame: Frame, scene: Scene) -> list[Message | PiecedMessage]:
         """Serialise a frame's messages; each carries the header of the frame."""
         header = header_of(frame)
         prefix = self._prefixes[frame.topic]
-        messages = [input_message(frame)] if self._inputs else []
+        messages: list[Message | PiecedMessage] = [input_message(frame)] if self._inputs else []
         for output in self._outputs:
-            image = self._image(output.render(scene), header, output.encoding)
-            messages.append((f'{prefix}/{output.topic}', frame.log_time, image))
+            pieces = image_pieces(header, output.render(scene), output.encoding)
+            messages.append((f'{prefix}/{output.topic}', frame.log_time, pieces))
         return messages
-
-    def _image(self, array: NDArray[Any], header: Any, encoding: str) -> bytes:
-        height, width = array.shape[:2]
-        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        message = self._types[RAW_TYPE](
-            header, height, width, encoding, 0, array.nbytes // height, content)
-        return bytes(self._store.serialize_cdr(message, RAW_TYPE))
 
 
 class OutputBag:
@@ -100,10 +98,12 @@ class OutputBag:
             compress: pack the file's chunks with Zstandard.
         """
         store = load_typestore()
-        from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+        from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+
+        from hybrid_perception.replay.mcap_storage import PieceWriter
 
         self.file = folder / f'{folder.name}.mcap'
-        self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer = PieceWriter(folder, version=9, storage_plugin=StoragePlugin.MCAP)
         if compress:
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
@@ -111,10 +111,11 @@ class OutputBag:
             topic: self._writer.add_connection(topic, type_, typestore=store)
             for topic, type_ in topics.items()}
 
-    def write(self, message: Message) -> None:
+    def write(self, message: Message | PiecedMessage) -> None:
         """Append a message."""
         topic, log_time, content = message
-        self._writer.write(self._connections[topic], log_time, content)
+        pieces = content if isinstance(content, tuple) else (content,)
+        self._writer.write_pieces(self._connections[topic], log_time, pieces)
 
     def close(self) -> None:
         """Write the index and end the file."""
