@@ -34,6 +34,7 @@ SECTIONS = (
     Section('several_cameras', 'Several cameras', 360),
     Section('start_up', 'Start'),
     Section('transport', 'Transport'),
+    Section('replay_throughput', 'Replay', 420),
     Section('engines', 'CPU engines against the peak of the machine', 360),
     Section('graph_variants', 'Ways from stride 4 to full size'),
     Section('native_tail', 'A native loop instead of the tail in the graph'),

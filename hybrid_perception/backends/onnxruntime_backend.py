@@ -19,25 +19,30 @@ class OnnxRuntimeBackend:
     """Runs the manifest's ONNX file with the CPU execution provider."""
 
     name = 'onnxruntime'
-    concurrent_calls = 1
 
     def __init__(
-        self, manifest: Manifest, *, threads: int | None = None, reason: str = 'asked for'
+        self, manifest: Manifest, *, threads: int | None = None, calls: int = 1,
+        reason: str = 'asked for',
     ) -> None:
         """Load the model.
 
         Args:
             manifest: Model to load.
-            threads: Threads per frame; None takes every core that this process may use.
+            threads: Threads per frame; None takes every core that this process may use. With 1
+                each call runs in its caller's thread; with more, calls share them.
+            calls: Calls at a time; each one more takes as much memory as the network's tensors.
             reason: Why this engine was chosen, for ``detail``.
 
         Raises:
             EngineError: ONNX Runtime is not installed.
             ModelError: The file is no valid ONNX, or its tensors are not the manifest's.
-            ParameterError: ``threads`` is below 1.
+            ParameterError: ``threads`` or ``calls`` is below 1.
         """
         if threads is not None and threads < 1:
             raise ParameterError(f'threads is {threads}; it must be 1 or more')
+        if calls < 1:
+            raise ParameterError(f'calls is {calls}; it must be 1 or more')
+        self.concurrent_calls = calls
         self._threads = threads or usable_cores()
         self._manifest = manifest
         self._session: Any = _open_session(manifest, self._threads)
@@ -46,11 +51,12 @@ class OnnxRuntimeBackend:
 
     def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Run the network once; see ``Backend.infer``."""
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise EngineError('the ONNX Runtime backend was closed; create a new one')
         manifest = self._manifest
         try:
-            label, score = self._session.run(
+            label, score = session.run(
                 [manifest.label_name, manifest.score_name], {manifest.input_name: image}
             )
         # ONNX Runtime raises its own types, each derived directly from Exception.

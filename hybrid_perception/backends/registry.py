@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def create_backend(
-    name: str, manifest: Manifest, *, threads: int | None = None,
+    name: str, manifest: Manifest, *, threads: int | None = None, calls: int = 1,
     engine: EngineSettings | None = None,
 ) -> Backend:
     """Load a model into an engine.
@@ -33,6 +33,7 @@ def create_backend(
             else ONNX Runtime.
         manifest: Model to load.
         threads: CPU threads per frame; None takes every core that this process may use.
+        calls: Calls that a CPU engine shall take at a time; the others have a number of their own.
         engine: Where TensorRT engines are kept, and who is told of a build, which takes minutes.
 
     Raises:
@@ -46,14 +47,16 @@ def create_backend(
     settings = engine or EngineSettings()
     backend: Backend
     if name == 'onnxruntime':
-        backend = OnnxRuntimeBackend(manifest, threads=threads, reason=f"asked for as '{name}'")
+        backend = OnnxRuntimeBackend(
+            manifest, threads=threads, calls=calls, reason=f"asked for as '{name}'")
     elif name == 'openvino':
-        backend = OpenVinoBackend(manifest, threads=threads, reason=f"asked for as '{name}'")
+        backend = OpenVinoBackend(
+            manifest, threads=threads, calls=calls, reason=f"asked for as '{name}'")
     elif name == 'tensorrt':
         backend = EngineProvider(
             manifest, _required_accelerator(), settings, reason=f"asked for as '{name}'").open()
     else:
-        backend = _best(manifest, threads, settings)
+        backend = _best(manifest, threads, calls, settings)
     _LOGGER.info('backend %s: %s', backend.name, backend.detail)
     return backend
 
@@ -67,11 +70,14 @@ def _required_accelerator() -> Accelerator:
         ) from error
 
 
-def _best(manifest: Manifest, threads: int | None, settings: EngineSettings) -> Backend:
+def _best(
+    manifest: Manifest, threads: int | None, calls: int, settings: EngineSettings
+) -> Backend:
     try:
         accelerator = find_accelerator()
     except EngineError as error:
-        return OnnxRuntimeBackend(manifest, threads=threads, reason=f'auto: {error}')
+        return OnnxRuntimeBackend(
+            manifest, threads=threads, calls=calls, reason=f'auto: {error}')
     try:
         return EngineProvider(
             manifest, accelerator, settings, reason='auto: GPU and TensorRT are here').open()
@@ -79,4 +85,4 @@ def _best(manifest: Manifest, threads: int | None, settings: EngineSettings) -> 
     except (EngineError, ModelError) as error:
         _LOGGER.warning('TensorRT is not used, the model runs on the CPU: %s', error)
         return OnnxRuntimeBackend(
-            manifest, threads=threads, reason=f'auto: TensorRT failed: {error}')
+            manifest, threads=threads, calls=calls, reason=f'auto: TensorRT failed: {error}')

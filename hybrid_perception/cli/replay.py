@@ -11,10 +11,13 @@ from pathlib import Path
 import sys
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from hybrid_perception import __version__
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.cli.arguments import (
     active_threshold,
+    add_jobs_argument,
     add_model_arguments,
     add_picture_arguments,
     add_recording_arguments,
@@ -38,9 +41,6 @@ if TYPE_CHECKING:
 
 _OUTPUTS = {output.topic: output for output in IMAGES}
 _SHOWN = 5
-_SIDE_BY_SIDE = 2
-"""Frames that are segmented at a time: the network runs on one, the other is resized."""
-
 
 
 def add_parser(subparsers: SubParsers) -> None:
@@ -56,6 +56,7 @@ def add_parser(subparsers: SubParsers) -> None:
     )
     add_recording_arguments(parser)
     add_model_arguments(parser)
+    add_jobs_argument(parser)
     parser.add_argument(
         '--output', metavar='OUT', type=Path, required=True,
         help='an .mcap file, or without that ending the folder of a rosbag2')
@@ -94,7 +95,9 @@ def run(arguments: argparse.Namespace) -> None:
     source = open_recording(arguments)
     outputs = [output for topic, output in _OUTPUTS.items() if topic in arguments.outputs]
     writer = MessageWriter(source.topics, outputs, with_input=arguments.with_input)
-    backend, segmenters = open_segmenters(arguments, manifest, _SIDE_BY_SIDE)
+    backend, segmenters = open_segmenters(arguments, manifest)
+    # OpenCV would put every core on each of the frames that are worked on at a time.
+    cv2.setNumThreads(1)
     try:
         replayer = Replayer(
             source, segmenters, writer, class_map=manifest.class_map, style=style,

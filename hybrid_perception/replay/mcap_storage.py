@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MCAP files whose messages go to the disk from where they lie in memory.
 
-rosbags' own storage copies each message three times on its way; with four outputs of a camera
+rosbags' own storage copies each message four times on its way; with four outputs of a camera
 that is what a core does for a tenth of the network's time. The files are the same to the bit.
 
 Source: MCAP format specification, records Message, Chunk, Message Index and Chunk Index.
@@ -10,11 +10,12 @@ Source: MCAP format specification, records Message, Chunk, Message Index and Chu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rosbags.rosbag2 import CompressionMode, StoragePlugin, Writer
 from rosbags.rosbag2.storage_mcap import McapWriter, PendingChunk
@@ -85,7 +86,7 @@ class PieceStorage(McapWriter):
         record.write(struct.pack('<Q', self.bio.tell() - end) + packing)
         record.write(struct.pack('<QQ', stored, size))
         self.chunks.append(record)
-        self.chunk = PendingChunk(_NO_TIME, 0, BytesIO(), type(chunk.msgs)(list))
+        self.chunk = PendingChunk(_NO_TIME, 0, BytesIO(), defaultdict(list))
         self._pieces, self._size = [], 0
 
     def close(self, version: int, metadata: str) -> None:
@@ -120,7 +121,7 @@ class PieceStorage(McapWriter):
 class PieceWriter(Writer):
     """rosbags' writer of bags, on that storage."""
 
-    STORAGE_PLUGINS = {StoragePlugin.MCAP: PieceStorage}
+    STORAGE_PLUGINS: Mapping[StoragePlugin, Any] = {StoragePlugin.MCAP: PieceStorage}
 
     def write_pieces(self, connection: Connection, timestamp: int, pieces: Pieces) -> None:
         """Append a message, as ``write`` does with one buffer."""

@@ -20,7 +20,7 @@ from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, P
 from hybrid_perception.labels import ClassMap
 from hybrid_perception.replay.frame import Frame
 from hybrid_perception.replay.message import Message
-from hybrid_perception.replay.output_bag import MessageWriter, OutputBag
+from hybrid_perception.replay.output_bag import MessageWriter, OutputBag, PiecedMessage
 from hybrid_perception.replay.overlap import overlap
 from hybrid_perception.replay.side_by_side import side_by_side
 from hybrid_perception.replay.source import Source
@@ -30,10 +30,11 @@ from hybrid_perception.segmentation import Segmenter
 
 
 @dataclass(frozen=True, eq=False)
-class _Kept:
-    """A frame that an earlier attempt finished."""
+class _Finished:
+    """The messages of a frame, and whether an earlier attempt had made them."""
 
-    messages: list[Message]
+    messages: Sequence[Message | PiecedMessage]
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,7 @@ class Replayer:
 
         Args:
             source: the recording.
-            segmenters: alike, on one loaded model that lets one infer at a time; while one does,
-                the other brings its frame to the network's size or its answer back to the
-                camera's.
+            segmenters: alike, on one loaded model; so many frames are worked on at a time.
             writer: makes the messages.
             class_map: names and colours of the model.
             style: settings of the outputs.
@@ -200,13 +199,11 @@ class Replayer:
                     report.skipped.append(item)
                     progress(True)
                     continue
-                kept = isinstance(item, _Kept)
-                for message in (item.messages if isinstance(item, _Kept)
-                                else self._writer.messages(item.frame, item.scene)):
+                for message in item.messages:
                     bag.write(message)
                 report.written += 1
-                report.kept += kept
-                progress(not kept)
+                report.kept += item.kept
+                progress(not item.kept)
             if not report.written:
                 raise ParameterError(self._nothing(report))
             bag.close()
@@ -218,17 +215,12 @@ class Replayer:
         report.notes += self._source.notes
         return report
 
-    def _stages(
-        self, work: WorkFolder
-    ) -> Generator[Segmented | Skipped | _Kept, None, None]:
-        """Decode in one thread, segment in others; the caller writes."""
-        frames = iter(self._source.frames())
-        decoded = overlap(self._decode(frames, work))
-        return overlap(self._segment(decoded))
+    def _stages(self, work: WorkFolder) -> Generator[_Finished | Skipped, None, None]:
+        """Read in one thread, work on the frames in others; the caller writes."""
+        return overlap(self._finish_all(overlap(self._read(work))))
 
-    def _decode(
-        self, frames: Iterator[Frame], work: WorkFolder
-    ) -> Iterator[Decoded | Skipped | _Kept]:
+    def _read(self, work: WorkFolder) -> Iterator[Frame | Skipped | _Finished]:
+        frames = iter(self._source.frames())
         kept = work.kept_frames(self._writer.messages_per_frame)
         for frame in frames:
             if work.resumes and frame.index in work.skipped_before:
@@ -236,28 +228,32 @@ class Replayer:
                 continue
             messages = next(kept, None)
             if messages is None:
-                yield from decode_frames(iter((frame,)))
+                yield frame
                 break
             if any(log_time != frame.log_time for _, log_time, _ in messages):
                 raise ParameterError(
                     f'{work.path} does not fit frame {frame.index} of the recording; run with '
                     '--restart to begin anew')
-            yield _Kept(messages)
-        yield from decode_frames(frames)
+            yield _Finished(messages, kept=True)
+        yield from frames
 
-    def _segment(
-        self, items: Generator[Decoded | Skipped | _Kept, None, None]
-    ) -> Iterator[Segmented | Skipped | _Kept]:
+    def _finish_all(
+        self, items: Generator[Frame | Skipped | _Finished, None, None]
+    ) -> Iterator[_Finished | Skipped]:
         with closing(items), closing(
-                side_by_side(self._segment_one, items, workers=self._workers)) as segmented:
-            yield from segmented
+                side_by_side(self._finish, items, workers=self._workers)) as finished:
+            yield from finished
 
-    def _segment_one(self, item: Decoded | Skipped | _Kept) -> Segmented | Skipped | _Kept:
-        if isinstance(item, _Kept):
+    def _finish(self, item: Frame | Skipped | _Finished) -> _Finished | Skipped:
+        if not isinstance(item, Frame):
             return item
         segmenter = self._free.get()
         try:
-            return next(segment_frames(iter((item,)), segmenter, self._class_map, self._style))
+            result = next(segment_frames(
+                decode_frames(iter((item,))), segmenter, self._class_map, self._style))
+            if isinstance(result, Skipped):
+                return result
+            return _Finished(self._writer.messages(item, result.scene), kept=False)
         finally:
             self._free.put(segmenter)
 

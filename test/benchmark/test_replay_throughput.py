@@ -11,12 +11,15 @@ import pytest
 
 pytest.importorskip('rosbags', reason='rosbags is not installed: the extra [replay]')
 
-SCRIPT = Path(__file__).resolve().parents[2] / 'benchmark' / 'replay_throughput.py'
+from benchmark.replay_throughput import measure
+from benchmark.table import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        [sys.executable, '-m', 'benchmark.replay_throughput', *map(str, arguments)], cwd=ROOT,
         capture_output=True, text=True, timeout=110, check=False)
 
 
@@ -26,9 +29,11 @@ def test_measures_engine_replay_and_memory(tiny_model, tmp_path):
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / 'figures.json').read_text(encoding='utf-8'))
     throughput, memory = figures['throughput'], figures['memory']
-    assert len(throughput['ratios']) == 2
+    [replay] = throughput['replays']
+    assert replay['name'] == 'replay --jobs 1 --threads 1'
+    assert len(replay['ratios']) == 2
     assert throughput['engine_ms'] > 0
-    assert throughput['replay_ms'] > 0
+    assert replay['ms'] > 0
     assert memory['frames'] == 200
     # 180 frames of the memory run would take 30 MB if they were kept.
     assert 10 < memory['early_mb'] < memory['late_mb'] + 5 < memory['early_mb'] + 30
@@ -42,6 +47,20 @@ def test_the_bar_is_an_exit_code(tiny_model):
     assert done.returncode == 1
     assert done.stderr == ''
     assert 'replay keeps' in done.stdout
+
+
+def test_the_section_says_what_the_tool_does_by_itself(tiny_model):
+    tables = measure(Settings(tiny_model, threads=(1, 2), quick=True))
+    throughput, memory = tables
+    assert [row[0] for row in throughput.rows[1:]] == [
+        'replay --jobs 2 --threads 1', 'replay --jobs 1 --threads 2']
+    assert throughput.rows[0][0].startswith('engine alone, ONNX Runtime')
+    assert throughput.rows[0][0].endswith('2 thread(s)')
+    assert all(float(row[1]) > 0 for row in throughput.rows)
+    assert all(float(row[2]) > 0 for row in throughput.rows[1:])
+    assert [row[0] for row in memory.rows] == ['1', '2', '4']
+    assert all(float(row[1]) > 10 for row in memory.rows)
+    assert 'a drive of 200 frames' in memory.note
 
 
 def test_missing_model_is_named(tmp_path):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 import logging
 
 import numpy as np
@@ -63,6 +64,25 @@ def test_unknown_and_missing_engines_are_named(manifest):
 def test_impossible_threads_are_named(manifest, threads):
     with pytest.raises(ParameterError, match=f'threads is {threads}'):
         create_backend('auto', manifest, threads=threads)
+
+
+def test_impossible_calls_are_named(manifest):
+    with pytest.raises(ParameterError, match='calls is 0'):
+        create_backend('auto', manifest, calls=0)
+
+
+def test_calls_at_a_time_answer_as_one_after_the_other(manifest):
+    backend = create_backend('auto', manifest, threads=1, calls=3)
+    assert backend.concurrent_calls == 3
+    images = np.random.default_rng(2).integers(0, 256, (12, 1, 32, 64, 3), np.uint8)
+    with ThreadPoolExecutor(backend.concurrent_calls) as pool:
+        answers = list(pool.map(backend.infer, images))
+    single = create_backend('auto', manifest, threads=1)
+    assert single.concurrent_calls == 1
+    for image, (label, score) in zip(images, answers, strict=True):
+        true_label, true_score = single.infer(image)
+        np.testing.assert_array_equal(label, true_label)
+        np.testing.assert_array_equal(score, true_score)
 
 
 @pytest.mark.parametrize('image', [

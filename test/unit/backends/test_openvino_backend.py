@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 import sys
 import tracemalloc
 
@@ -89,6 +90,17 @@ class TestWithOpenVino:
         with pytest.raises(ModelError, match='cannot be loaded by OpenVINO'):
             OpenVinoBackend(manifest, threads=1)
 
+    def test_calls_at_a_time_answer_as_one_after_the_other(self, manifest):
+        backend = OpenVinoBackend(manifest, threads=1, calls=3)
+        images = np.random.default_rng(2).integers(0, 256, (12, 1, 32, 64, 3), np.uint8)
+        single = OpenVinoBackend(manifest, threads=1)
+        with ThreadPoolExecutor(backend.concurrent_calls) as pool:
+            answers = list(pool.map(backend.infer, images))
+        for image, (label, score) in zip(images, answers, strict=True):
+            true_label, true_score = single.infer(image)
+            np.testing.assert_array_equal(label, true_label)
+            np.testing.assert_array_equal(score, true_score)
+
     def test_close_is_final(self, manifest, frame):
         backend = OpenVinoBackend(manifest, threads=1)
         backend.close()
@@ -106,3 +118,5 @@ def test_without_it_who_asks_is_told(manifest, monkeypatch):
 def test_impossible_threads_are_named(manifest):
     with pytest.raises(ParameterError, match='threads is 0'):
         OpenVinoBackend(manifest, threads=0)
+    with pytest.raises(ParameterError, match='calls is 0'):
+        OpenVinoBackend(manifest, calls=0)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip('rosbags', reason='rosbags is not installed: the extra [replay]')
 
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
 from hybrid_perception.replay.frame import COMPRESSED_TYPE, RAW_TYPE, Frame, RawPicture, Stamp
 from hybrid_perception.replay.mcap_storage import PieceWriter
@@ -56,13 +56,12 @@ def test_a_topic_that_is_added_late_is_defined_before_its_messages(tmp_path):
     late = writer.add_connection('/late', RAW_TYPE, typestore=load_typestore())
     writer.write(late, 2, b'after')
     writer.close()
-    from rosbags.rosbag2 import Reader
     with Reader(folder) as reader:
         assert [(connection.topic, bytes(content)) for connection, _, content
                 in reader.messages()] == [('/a', b'before'), ('/late', b'after')]
 
 
-@pytest.mark.parametrize('encoding, shape, dtype', [
+@pytest.mark.parametrize(('encoding', 'shape', 'dtype'), [
     ('mono8', (3, 5), np.uint8), ('32FC1', (4, 3), np.float32), ('rgb8', (2, 7, 3), np.uint8)])
 @pytest.mark.parametrize('frame_id', ['', 'camera', 'camera_optical_frame'])
 def test_an_image_in_pieces_is_what_the_general_serialiser_makes(

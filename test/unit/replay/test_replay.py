@@ -4,11 +4,20 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin
 
+from hybrid_perception.backends.cores import usable_cores
 from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.cli.arguments import (
+    add_jobs_argument,
+    add_model_arguments,
+    open_segmenters,
+)
+from hybrid_perception.cli.main import main
 from hybrid_perception.manifest import load_manifest
 from hybrid_perception.replay.output_bag import output_prefixes
 from hybrid_perception.segmentation import Segmenter
@@ -77,6 +86,51 @@ def test_two_runs_are_equal_to_the_bit(tmp_path, replay):
     recording = write_bag(tmp_path / 'in', camera(range(6), compressed))
     first = replay(recording).read_bytes()
     assert replay(recording, '--overwrite').read_bytes() == first
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_the_number_of_jobs_changes_no_bit(tmp_path, replay, backend):
+    if backend == 'openvino':
+        pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    messages = camera(range(12), height=200, width=300)
+    messages[5][2][1].encoding = 'broken'   # one that cannot be used
+    recording = write_bag(tmp_path / 'in', messages)
+    single, several, many = (
+        replay(recording, '--overwrite', '--backend', backend, '--jobs', jobs).read_bytes()
+        for jobs in (1, 3, 20))
+    assert single == several == many
+
+
+def test_jobs_without_threads_are_those_of_threads_1(tmp_path, replay, tiny_model):
+    recording = write_bag(tmp_path / 'in', camera(range(6)))
+    expected = replay(recording).read_bytes()
+    output = tmp_path / 'out.mcap'
+    assert main(['replay', str(recording), '--output', str(output), '--overwrite', '--model',
+                 str(tiny_model)]) == 0
+    assert output.read_bytes() == expected
+
+
+def test_impossible_jobs_are_named(tmp_path, run_tool):
+    recording = write_bag(tmp_path / 'in', camera(range(2)))
+    code, _, err = run_tool('replay', recording, '--output', tmp_path / 'o.mcap', '--jobs', 0)
+    assert (code, '--jobs is 0; it must be 1 or more' in err) == (1, True)
+
+
+def test_as_many_frames_are_in_the_engine_as_there_are_jobs(tiny_model):
+    parser = ArgumentParser()
+    add_model_arguments(parser)
+    add_jobs_argument(parser)
+    manifest = load_manifest(tiny_model)
+    for given, jobs, threads in (([], min(usable_cores(), 16), 1), (['--threads', '3'], 1, 3),
+                                 (['--jobs', '4'], 4, 1),
+                                 (['--threads', '2', '--jobs', '3'], 3, 2)):
+        arguments = parser.parse_args(['--model', str(tiny_model), *given])
+        backend, segmenters = open_segmenters(arguments, manifest)
+        assert backend.concurrent_calls == jobs, given
+        assert len(segmenters) == jobs + 1, given
+        assert f' {threads} thread(s)' in backend.detail, given
+        for segmenter in segmenters:
+            segmenter.close()
 
 
 def test_raw_padded_and_png_frames_are_the_same_frames(tmp_path, replay):
