@@ -35,7 +35,7 @@ class BootstrapIntervals(NamedTuple):
 
 
 class _ImageCounts(NamedTuple):
-    occupied: NDArray[np.int64]
+    occupied: NDArray[np.int32]
     known: NDArray[np.float32]
     anomaly: NDArray[np.float32]
 
@@ -43,7 +43,7 @@ class _ImageCounts(NamedTuple):
 class ImageHistograms:
     """One coarse histogram per image (512 bins per octave), so that images can be drawn again.
 
-    An image takes some 100 KB, whatever its size. Coarse bins move a figure by up to about 1e-3:
+    An image takes some 70 KB, whatever its size. Coarse bins move a figure by up to about 1e-3:
     enough for an interval, not for the figure itself.
 
     Args:
@@ -70,13 +70,13 @@ class ImageHistograms:
         known, anomaly = split_scores(score, target)
         if not known.size + anomaly.size:   # all void: still one of the images
             empty = np.zeros(0, np.float32)
-            self._images.append(_ImageCounts(np.zeros(0, np.int64), empty, empty))
+            self._images.append(_ImageCounts(np.zeros(0, np.int32), empty, empty))
             return
         if self._bins is None:
             self._bins = ScoreBins.fit(np.concatenate([known, anomaly]), bits=BITS)
         rows = [np.bincount(self._bins.index(values), minlength=self._bins.count)
                 for values in (known, anomaly)]
-        occupied = np.flatnonzero(rows[0] + rows[1])
+        occupied = np.flatnonzero(rows[0] + rows[1]).astype(np.int32)
         self._images.append(_ImageCounts(
             occupied, *(row[occupied].astype(np.float32) for row in rows)))
 

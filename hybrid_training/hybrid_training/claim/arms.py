@@ -52,7 +52,11 @@ class Stage:
 
     def differences(self) -> list[str]:
         """Name the keys in which what was trained differs from what should have been."""
-        return _differences(self.config, self.trained_config(), _NOT_WEIGHTS)
+        wanted, trained = (
+            # The same start, wherever the runs lie and however their folder was written.
+            c.model_copy(update={'init': c.init and '/'.join(Path(c.init).parts[-2:])})
+            for c in (self.config, self.trained_config()))
+        return _differences(wanted, trained, _NOT_WEIGHTS)
 
     def budget(self) -> dict[str, Any]:
         """Return what the checkpoint was trained by, as plain values."""

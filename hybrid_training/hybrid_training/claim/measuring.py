@@ -58,7 +58,7 @@ class MeasuredScore:
 
     @classmethod
     def of(cls, score: ScoreOnSet) -> MeasuredScore:
-        """Keep what the report needs; the counts by score alone would take 100 MB."""
+        """Keep what the report needs; the counts by score stay where they were made."""
         curve = score.curve
         places = np.searchsorted(curve.tpr, np.linspace(0, 1, _POINTS))
         places = np.minimum(places, curve.tpr.size - 1)

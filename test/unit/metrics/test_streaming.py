@@ -172,13 +172,40 @@ def test_merged_streams_equal_one_stream():
         first.merge(StreamingRanking(ScoreBins(0, 1)))
 
 
-def test_memory_does_not_grow_with_the_pixels():
-    streaming = StreamingRanking(ScoreBins(0, 1))
-    size = streaming._known.nbytes + streaming._anomaly.nbytes
-    assert size <= 67e6
-    for _ in range(5):
-        streaming.update(np.random.default_rng(0).normal(size=1000), np.zeros(1000))
-    assert streaming._known.nbytes + streaming._anomaly.nbytes == size
+def test_memory_is_that_of_the_bins_in_use_however_many_pixels_come():
+    rng = np.random.default_rng(0)
+    target = anomalies(rng)
+    streaming = StreamingRanking()
+    for _ in range(3):
+        streaming.update(hybrid(rng, target), target)
+    usual = streaming.nbytes
+    assert 1e5 < usual < 10e6
+    for _ in range(3):
+        streaming.update(hybrid(rng, target), target)
+    assert streaming.nbytes <= 1.1 * usual
+    # two far scores take a page each, and every bin there is takes no more than this
+    streaming.update([-np.inf, 1e30], [0, 1])
+    assert streaming.nbytes <= 1.1 * usual + 2 * 65536
+    everywhere = StreamingRanking(ScoreBins(0, 1))
+    scale = 2.0**np.linspace(-20, 127, 100_000)
+    everywhere.update(np.concatenate([scale, -scale]), np.zeros(200_000))
+    assert everywhere.nbytes <= 67e6
+
+
+@pytest.mark.parametrize('size', [3, 5000])   # few scores are sorted, many are counted
+def test_counts_of_far_and_near_scores(size):
+    rng = np.random.default_rng(5)
+    score = np.concatenate([rng.normal(size=size), [1e-30, -1e30, np.inf, -np.inf]])
+    score = score.astype(np.float32)
+    target = np.arange(score.size) % 2
+    streaming = StreamingRanking(ScoreBins(0, 1e-3))
+    streaming.update(score, target)
+    curve, exact = streaming.curve(), ranking_curve(score, target)
+    assert curve.true_positives[-1] == target.sum()
+    assert curve.auroc() == pytest.approx(exact.auroc(), abs=1e-3)
+    for index in range(0, curve.thresholds.size, max(1, curve.thresholds.size // 50)):
+        detected = score >= curve.thresholds[index]
+        assert detected.sum() == curve.true_positives[index] + curve.false_positives[index]
 
 
 @pytest.mark.parametrize(('score', 'target', 'words'), [
