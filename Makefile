@@ -171,9 +171,12 @@ train: $(STAMPS)/package $(TRAINING)  ## train your own: make train CONFIG=my.ya
 claim: $(STAMPS)/package $(TRAINING) | $(RENDERED)  ## show the paper's claim: train what is missing, write docs/results.md
 	@$(BIN)/hybrid-training claim --data $(DATA) --runs runs --output docs
 
-# The tenth of rendered frames that both arms of the claim train on.
+# The tenth of rendered frames that both arms of the claim train on. It gets its name when it is
+# whole: a folder that a kill left half full would be taken for finished.
 $(RENDERED):
-	@$(BIN)/python demo/render_drive.py --seed 11 --frames 160 --scenes 54 --output $@
+	@rm -rf $@.part
+	@$(BIN)/python demo/render_drive.py --seed 11 --frames 160 --scenes 54 --output $@.part
+	@mv $@.part $@
 
 .PHONY: model
 model: $(STAMPS)/package $(TRAINING)  ## export what make train made, into RUN/model

@@ -84,6 +84,18 @@ def batches(
         raise DataError(msg) from error
 
 
+def first_crops(
+        samples: TrainingSamples, *, count: int = 16,
+        on_bad_image: Literal['fail', 'skip'] = 'fail') -> torch.Tensor:
+    """Return the first training crops of a run, (count, 3, H, W) uint8.
+
+    Raises:
+        DataError: as for `batches`.
+    """
+    return next(batches(
+        samples, batch_size=count, start=0, workers=0, on_bad_image=on_bad_image)).image
+
+
 def _collate(drawn: list[_Drawn]) -> Batch:
     faults = tuple(f for d in drawn for f in d.faults)
     samples = [d.sample for d in drawn if d.sample is not None]

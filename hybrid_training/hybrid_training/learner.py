@@ -16,7 +16,8 @@ from hybrid_training.energy_watch import EnergyWatch
 from hybrid_training.exceptions import DivergedError
 from hybrid_training.flow.synthetic_negatives import SyntheticNegatives
 from hybrid_training.losses import HybridLoss, LossTerms
-from hybrid_training.models.dense_hybrid import DenseHybridNet, HybridLogits
+from hybrid_training.models.dense_hybrid import HybridLogits
+from hybrid_training.models.upgrade import HybridNet
 from hybrid_training.precision import autocast, gradient_scaler
 from hybrid_training.schedule import learning_rate
 from hybrid_training.trained_parts import (
@@ -37,7 +38,7 @@ class Learner:
         config: of the run.
     """
 
-    def __init__(self, model: DenseHybridNet, config: TrainingConfig) -> None:
+    def __init__(self, model: HybridNet, config: TrainingConfig) -> None:
         self.step = 0
         self._config = config
         self._model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -55,11 +56,11 @@ class Learner:
             device=self._device)
 
     @property
-    def evaluated(self) -> DenseHybridNet:
+    def evaluated(self) -> HybridNet:
         """The network to measure: the average of the weights where one is kept."""
         if self._average is None:
             return self._model
-        module: DenseHybridNet = self._average.module
+        module: HybridNet = self._average.module
         return module
 
     @property
@@ -169,7 +170,7 @@ class Learner:
             self._average.update_parameters(self._model)
 
 
-def moving_average(model: DenseHybridNet, decay: float) -> AveragedModel | None:
+def moving_average(model: HybridNet, decay: float) -> AveragedModel | None:
     """Build the moving average of weights and BatchNorm statistics; None where decay is 0."""
     if decay == 0:
         return None

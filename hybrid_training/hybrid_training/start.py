@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,12 +15,20 @@ from hybrid_training.exceptions import CheckpointError
 from hybrid_training.flow.synthetic_negatives import SyntheticNegatives
 from hybrid_training.learner import Learner
 from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
-from hybrid_training.training_data import first_crops
 
 
 def start_or_resume(
-        config: TrainingConfig, last: Path, *, device: torch.device, data_root: Path) -> Learner:
+        config: TrainingConfig, last: Path, *, device: torch.device, data_root: Path,
+        crops: Callable[[], torch.Tensor]) -> Learner:
     """Build network and optimiser on a device, as they were left if `last` exists.
+
+    Args:
+        config: of the run.
+        last: its last checkpoint, where there is one.
+        device: where it trains.
+        data_root: what `{data}` stands for.
+        crops: makes the first training crops (N, 3, H, W) uint8, for a start from an exported
+            model.
 
     Raises:
         CheckpointError: a checkpoint cannot be read, or does not fit the configuration.
@@ -31,8 +40,7 @@ def start_or_resume(
     if not last.is_file():
         if config.init is not None:
             load_start(model, resolve(config.init, data_root), config.model, classes,
-                       prior_shift=config.loss.prior_shift,
-                       crops=lambda: first_crops(config, data_root))
+                       prior_shift=config.loss.prior_shift, crops=crops)
         learner = Learner(model.to(device), config)
         flow = config.synthetic.init if config.synthetic is not None else None
         if learner.synthetic is not None and flow is not None:

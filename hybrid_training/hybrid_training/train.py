@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from hybrid_training.batch_stream import Batch, batches
+from hybrid_training.batch_stream import Batch, batches, first_crops
 from hybrid_training.checkpoint import save_checkpoint
 from hybrid_training.config import TrainingConfig, with_classes
 from hybrid_training.data.training_samples import TrainingSamples
@@ -58,7 +58,9 @@ def train(config: TrainingConfig, run: Path, *, data_root: Path) -> Path:
         config, data_root, on_fault=faults.append if config.on_bad_image == 'skip' else None)
     validation = open_validation(config, data_root)
     with RunFolder(run) as folder:
-        learner = start_or_resume(config, folder.last, device=device, data_root=data_root)
+        learner = start_or_resume(
+            config, folder.last, device=device, data_root=data_root,
+            crops=lambda: first_crops(samples, on_bad_image=config.on_bad_image))
         folder.record_start(
             config, start_facts(step=learner.step, seed=config.seed, device=device))
         loop = _Loop(config, folder, learner, validation)

@@ -11,16 +11,16 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hybrid_training.config import OptimizerConfig
-from hybrid_training.models.dense_hybrid import DenseHybridNet
+from hybrid_training.models.upgrade import HybridNet
 
 
-def freeze(model: DenseHybridNet, config: OptimizerConfig) -> None:
+def freeze(model: HybridNet, config: OptimizerConfig) -> None:
     """Let gradients reach the parts that `optimizer.train` names, and no others."""
     for name, part in model.named_children():
         part.requires_grad_(_is_trained(name, config))
 
 
-def set_training_mode(model: DenseHybridNet, config: OptimizerConfig) -> None:
+def set_training_mode(model: HybridNet, config: OptimizerConfig) -> None:
     """Put trained parts into training mode, all others into evaluation mode.
 
     A frozen BatchNorm normalises with its running statistics and leaves them as they are; its
@@ -36,7 +36,7 @@ def set_training_mode(model: DenseHybridNet, config: OptimizerConfig) -> None:
 
 
 def parameter_groups(
-        model: DenseHybridNet, config: OptimizerConfig,
+        model: HybridNet, config: OptimizerConfig,
 ) -> tuple[list[dict[str, Any]], list[float]]:
     """Group the parameters for the optimiser.
 

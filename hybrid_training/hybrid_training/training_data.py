@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from hybrid_training.config import (
     InlierConfig,
     NegativesConfig,
@@ -127,9 +125,3 @@ def training_samples(
         num_classes=len(classes), class_balanced=crop.class_balanced, seed=config.seed,
         length=config.end * config.batch_size,
         mixed_share=1.0 if config.synthetic is None else 1 - config.synthetic.share)
-
-
-def first_crops(config: TrainingConfig, data_root: Path, count: int = 16) -> torch.Tensor:
-    """Return the first training crops of a run, (count, 3, H, W) uint8."""
-    samples = training_samples(config, data_root)
-    return torch.stack([samples[i][0] for i in range(min(count, len(samples)))])

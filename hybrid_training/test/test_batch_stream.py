@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from hybrid_training.batch_stream import TRIES, batches
+from hybrid_training.batch_stream import TRIES, batches, first_crops
 from hybrid_training.config import TrainingConfig
+from hybrid_training.data.crops import ClassIndex
 from hybrid_training.data.training_samples import TrainingSamples
 from hybrid_training.exceptions import DataError
+from hybrid_training.train import train
 from hybrid_training.training_data import training_samples
 
 
@@ -72,6 +74,30 @@ def test_set_without_a_usable_image_is_not_skipped_for_ever(data, toy_config):
         spoil(path)
     with pytest.raises(DataError, match=rf'{TRIES} images in a row cannot be used, the last: .*'):
         list(stream(data, toy_config, on_bad_image='skip', workers=0))
+
+
+def test_start_from_an_exported_model_skips_bad_images_and_reads_the_labels_once(
+        data, toy_config, tiny_net, tmp_path, monkeypatch):
+    spoil(data / 'streets/train/images/3.jpg')
+    spoil(data / 'streets/train/labels/2.png')
+    builds, crops = [], []
+    build = ClassIndex.build
+    monkeypatch.setattr(ClassIndex, 'build', lambda *a, **k: builds.append(1) or build(*a, **k))
+    monkeypatch.setattr('hybrid_training.start.load_start',
+                        lambda *_, **options: crops.append(options['crops']()))
+    config = {**toy_config, 'steps': 12, 'workers': 0, 'init': 'x.onnx', 'on_bad_image': 'skip'}
+    del config['validation']
+    train(TrainingConfig.model_validate(config), tmp_path / 'run', data_root=data)
+    assert len(builds) == 1
+    assert crops[0].shape == (16, 3, 64, 64)
+    first = next(stream(data, toy_config, on_bad_image='skip', workers=0))
+    assert torch.equal(crops[0][:2], first.image)
+    told = (tmp_path / 'run/messages.log').read_text()
+    assert 'images/3.jpg' in told
+    assert 'labels/2.png' in told
+    with pytest.raises(DataError, match='or set on_bad_image: skip'):
+        first_crops(training_samples(TrainingConfig.model_validate(config), data,
+                                     on_fault=lambda _: None))
 
 
 def test_worker_that_dies_is_told_plainly(data, toy_config, monkeypatch):

@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+import shutil
+import subprocess
 
 import cv2
 import numpy as np
@@ -62,8 +65,17 @@ def call(files, toy_data, tmp_path, *more):
                  *(f'--{arm}={path}' for arm, path in files.items()), *more])
 
 
+@pytest.fixture
+def tiny_everywhere(tiny_net, monkeypatch):
+    """Let the whole command build the tiny network, wherever it opens a checkpoint."""
+    for place in ('evaluation.loading', 'claim.overhead', 'head_balance'):
+        monkeypatch.setattr(
+            f'hybrid_training.{place}.build_network', lambda _, k, **__: tiny_net(k))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)   # trains three networks and exports one
+@pytest.mark.usefixtures('tiny_everywhere')
 def test_trains_measures_and_writes(files, toy_data, tmp_path, capsys, monkeypatch):
     for place in ('evaluation.anomaly_measures', 'claim.bars'):
         monkeypatch.setattr(f'hybrid_training.{place}.RESAMPLES', 20)   # 1000 take a while
@@ -100,6 +112,35 @@ def test_trains_measures_and_writes(files, toy_data, tmp_path, capsys, monkeypat
         'base: finished', 'closed: finished', 'hybrid: finished']
     assert arms.hybrid.budget()['stages'][0]['differs_from_file_in'] == []
     assert 'Only 2 pictures of each set' in results_page({**found, 'limit': 2})
+
+
+def test_the_start_is_the_same_however_the_runs_folder_is_written(files, tmp_path, monkeypatch):
+    arm = opened(files, tmp_path / 'runs').hybrid.final
+    for init, wanted in (('runs/toy_base/last.pt', []), ('runs/other/last.pt', ['init'])):
+        trained = arm.config.model_copy(update={'init': init})
+        monkeypatch.setattr(
+            'hybrid_training.claim.arms.Stage.trained_config', lambda _, t=trained: t)
+        assert arm.differences() == wanted
+
+
+@pytest.mark.skipif(shutil.which('make') is None, reason='no make here')
+def test_make_takes_no_half_rendered_folder_for_whole(tmp_path):
+    python = tmp_path / 'bin/python'
+    python.parent.mkdir()
+    # stands in for the renderer: writes two frames, and is killed between them the first time
+    python.write_text('#!/bin/sh\nmkdir -p "$9"; touch "$9/1.jpg"\n'
+                      'test -e seen || { touch seen; kill -9 $$; }\ntouch "$9/2.jpg"\n')
+    python.chmod(0o755)
+    makefile = Path(__file__).parents[2] / 'Makefile'
+    call = ['make', '-f', str(makefile), f'BIN={python.parent}', 'runs/rendered/train']
+    whole = tmp_path / 'runs/rendered/train'
+    assert subprocess.run(call, cwd=tmp_path, capture_output=True, check=False).returncode
+    assert not whole.exists()
+    for _ in range(2):   # made, then left alone
+        done = subprocess.run(call, cwd=tmp_path, capture_output=True, check=True, text=True)
+        assert sorted(p.name for p in whole.iterdir()) == ['1.jpg', '2.jpg']
+        assert [p.name for p in whole.parent.iterdir()] == ['train']
+    assert 'up to date' in done.stdout
 
 
 def test_nothing_trained_is_said_in_one_line(files, toy_data, tmp_path, capsys):

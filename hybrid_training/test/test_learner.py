@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
 import torch
 
 from hybrid_training.config import ModelConfig, TrainingConfig
+from hybrid_training.evaluation.predictors import NetworkPredictor
 from hybrid_training.exceptions import ConfigError, DivergedError
 from hybrid_training.learner import Learner
 from hybrid_training.models.network import build_network
+from hybrid_training.models.upgrade import UpgradedNet, upgrade
 from hybrid_training.precision import choose_device
 
 
@@ -51,6 +54,51 @@ def test_loss_falls_on_one_batch(learner, batch, precision):
     learns = learner(precision=precision, optimizer={'lr': 0.02, 'warmup': 0})
     totals = [float(learns.learn(*batch).total) for _ in range(30)]
     assert totals[-1] < 0.6 * totals[0]
+
+
+class Own(torch.nn.Module):
+    """A network of somebody's own, which answers full-size logits in a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 16, 5, stride=4, padding=2), torch.nn.BatchNorm2d(16),
+            torch.nn.ReLU())
+        self.classes = torch.nn.Conv2d(16, 19, 1)
+
+    def forward(self, image):
+        return {'out': torch.nn.functional.interpolate(
+            self.classes(self.body(image)), size=image.shape[-2:], mode='bilinear')}
+
+
+def own_network() -> UpgradedNet:
+    torch.manual_seed(4)
+    return upgrade(Own(), 'body', 16, logits='classes', mean=[127.5] * 3, std=[127.5] * 3)
+
+
+def test_an_upgraded_network_learns_and_goes_on_where_it_was(learner, batch):
+    options = {'optimizer': {'lr': 0.02, 'warmup': 0, 'ema': 0.5, 'encoder_factor': 1.0}}
+    first = learner(own_network(), **options)
+    terms = [first.learn(*batch) for _ in range(30)]
+    assert float(terms[-1].total) < 0.6 * float(terms[0].total)
+    assert float(terms[-1].dataset) < 0.6 * float(terms[0].dataset)
+    state = copy.deepcopy(first.state())
+    second = learner(own_network(), **options)
+    second.restore(state)
+    for _ in range(3):
+        assert torch.equal(first.learn(*batch).total, second.learn(*batch).total)
+    image = batch[0][0].permute(1, 2, 0).numpy()
+    found, other = (NetworkPredictor(one.evaluated, (64, 64))(image) for one in (first, second))
+    # the pasted square scores higher than the rest of what was learned
+    assert found.scores['hybrid'][4:12, 4:12].mean() > found.scores['hybrid'][20:].mean() + 1
+    assert (found.scores['hybrid'] == other.scores['hybrid']).all()
+
+
+def test_the_added_head_learns_alone(learner, batch):
+    learns = learner(own_network(), optimizer={'lr': 0.02, 'warmup': 0, 'train': 'heads'})
+    before = weights(learns)
+    learns.learn(*batch)
+    assert changed(before, weights(learns)) == {'dataset_head.weight', 'dataset_head.bias'}
 
 
 def test_low_precision_computes_other_figures_than_full(learner, batch):

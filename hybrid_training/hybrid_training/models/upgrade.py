@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from hybrid_training.exceptions import NetworkError
-from hybrid_training.models.dense_hybrid import HybridLogits
+from hybrid_training.models.dense_hybrid import DenseHybridNet, HybridLogits
 
 STRIDE = 4
 FeatureFunction = Callable[[nn.Module, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -92,6 +92,10 @@ class UpgradedNet(nn.Module):
             msg = f'the feature map has {feature.shape[1]} channels, not {channels}'
             raise NetworkError(msg)
         return logits.shape[1]
+
+
+HybridNet: TypeAlias = DenseHybridNet | UpgradedNet
+"""What is trained, measured and exported."""
 
 
 def upgrade(
