@@ -22,10 +22,12 @@ from hybrid_perception.cli.arguments import (
     open_recording,
     open_segmenter,
 )
+from hybrid_perception.cli.objects import add_gate_arguments
 from hybrid_perception.cli.progress import Progress
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.installed_model import find_installed_model
 from hybrid_perception.manifest import Manifest, load_manifest
+from hybrid_perception.objects.open_set_object import ObjectGate
 from hybrid_perception.replay.bag_reader import BagReader
 from hybrid_perception.replay.bag_source import holds_bag
 from hybrid_perception.replay.source import BAG_SUFFIXES
@@ -74,6 +76,7 @@ def add_parser(subparsers: SubParsers) -> None:
     add_engine_arguments(parser)
     add_threshold_arguments(parser)
     add_picture_arguments(parser)
+    add_gate_arguments(parser)
     parser.add_argument(
         '--html', metavar='PAGE', type=Path, help='write a self-contained page instead')
     parser.add_argument(
@@ -107,7 +110,8 @@ def run(arguments: argparse.Namespace) -> None:
     legend = Legend.of_model(
         manifest, title=_title(arguments), operating_point=arguments.operating_point,
         threshold=arguments.threshold, color_range=tuple(arguments.color_range),
-        alpha=arguments.overlay_alpha)
+        alpha=arguments.overlay_alpha,
+        gate=ObjectGate(arguments.min_area, arguments.max_count))
     if arguments.html is not None:
         _write(arguments, manifest, legend)
     else:

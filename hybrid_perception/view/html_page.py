@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import html
 from importlib.resources import files
 import json
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import HybridPerceptionError, ParameterError
 from hybrid_perception.labels import UNLABELED
+from hybrid_perception.objects.open_set_object import OpenSetObject
 from hybrid_perception.view.legend import Legend
+from hybrid_perception.view.object_boxes import ObjectBoxes
 from hybrid_perception.view.sampling import sample, shrink
 from hybrid_perception.view.thinning import thin
 from hybrid_perception.view.view_frame import QUANTILES, ViewFrame
@@ -43,7 +45,10 @@ def page_frames(
     Returns:
         One document of JSON types for each frame.
     """
-    return thin(frames, limit, lambda frame: _page_frame(frame, legend, width))
+    boxes = ObjectBoxes(legend, legend.points)
+    # Followed through every frame that is read, also through those that are given up.
+    followed = ((frame, boxes.find(frame)) for frame in frames)
+    return thin(followed, limit, lambda item: _page_frame(*item, legend, width))
 
 
 def write_page(path: Path, legend: Legend, frames: Sequence[dict[str, Any]]) -> None:
@@ -105,10 +110,14 @@ def _page_legend(legend: Legend) -> dict[str, Any]:
             for name, point in legend.points.items()],
         'quantiles': list(QUANTILES),
         'start': scale.edge(legend.threshold),
+        'min_area': legend.gate.min_area,
+        'max_count': legend.gate.max_count,
     }
 
 
-def _page_frame(frame: ViewFrame, legend: Legend, width: int) -> dict[str, Any]:
+def _page_frame(
+    frame: ViewFrame, objects: Mapping[str, Sequence[OpenSetObject]], legend: Legend, width: int
+) -> dict[str, Any]:
     codes = legend.scale.encode(sample(frame.score, width))
     height = codes.shape[0]
     label = (np.full(codes.shape, UNLABELED, np.uint8) if frame.label is None
@@ -123,8 +132,19 @@ def _page_frame(frame: ViewFrame, legend: Legend, width: int) -> dict[str, Any]:
         'score': pack(codes),
         'histogram': np.bincount(codes.reshape(-1), minlength=256).tolist(),
         'quantiles': frame.quantiles(),
+        'objects': {
+            str(legend.scale.edge(legend.points[point].threshold)):
+                [_page_box(item, codes.shape[1] / frame.score.shape[1],
+                           height / frame.score.shape[0]) for item in found]
+            for point, found in objects.items()},
         'times': {name: value for name, value in frame.times.items() if np.isfinite(value)},
     }
+
+
+def _page_box(item: OpenSetObject, across: float, down: float) -> list[float]:
+    """Give id, box (x, y, width, height in pixels of the page) and mean score."""
+    box = (item.x * across, item.y * down, item.width * across, item.height * down)
+    return [item.id, *(round(value, 2) for value in box), round(item.mean_score, 3)]
 
 
 def _jpeg(rgb: NDArray[np.uint8]) -> str:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hybrid_perception.labels import ClassMap
 from hybrid_perception.manifest import Manifest, OperatingPoint
+from hybrid_perception.objects.open_set_object import ObjectGate
 from hybrid_perception.scene import Style
 from hybrid_perception.view.score_scale import ScoreScale
 
@@ -27,6 +28,7 @@ class Legend:
         point: name of the one that is shown first.
         scale: of the scores.
         alpha: weight of the colours in the overlay, 0..1.
+        gate: which regions of the unknown count as objects.
     """
 
     title: str
@@ -36,11 +38,13 @@ class Legend:
     point: str
     scale: ScoreScale
     alpha: float
+    gate: ObjectGate = field(default_factory=ObjectGate)
 
     @classmethod
     def of_model(
         cls, manifest: Manifest, *, title: str, operating_point: str | None,
         threshold: float | None, color_range: tuple[float, float], alpha: float,
+        gate: ObjectGate | None = None,
     ) -> Legend:
         """Collect what a model's manifest says.
 
@@ -51,6 +55,7 @@ class Legend:
             threshold: one of the user's own instead, which becomes a further operating point.
             color_range: scores of the darkest and the brightest colour.
             alpha: weight of the colours in the overlay.
+            gate: which regions of the unknown count as objects; None for the node's.
 
         Raises:
             ParameterError: There is no such operating point, or a number cannot be used.
@@ -63,7 +68,8 @@ class Legend:
             points[name] = OperatingPoint(threshold, 'given on the command line', 'none')
         ordered = dict(sorted(points.items(), key=lambda item: item[1].threshold))
         scale = ScoreScale.build(color_range, (point.threshold for point in points.values()))
-        return cls(title, manifest.name, manifest.class_map, ordered, name, scale, alpha)
+        return cls(title, manifest.name, manifest.class_map, ordered, name, scale, alpha,
+                   gate or ObjectGate())
 
     @property
     def threshold(self) -> float:
@@ -73,4 +79,5 @@ class Legend:
     @property
     def style(self) -> Style:
         """The settings of the pictures."""
-        return Style(self.threshold, self.alpha, self.scale.vmin, self.scale.vmax)
+        return Style(
+            self.threshold, self.alpha, self.scale.vmin, self.scale.vmax, objects=self.gate)

@@ -17,7 +17,8 @@ from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.view.legend import Legend
 from hybrid_perception.view.legend_picture import legend_picture
-from hybrid_perception.view.sampling import sample, shrink
+from hybrid_perception.view.object_boxes import ObjectBoxes
+from hybrid_perception.view.sampling import sample, shrink, small_size
 from hybrid_perception.view.view_frame import QUANTILES, ViewFrame
 
 REQUIREMENT = 'rerun-sdk>=0.41,<0.42'
@@ -56,6 +57,7 @@ class RerunViewer:
         self._begin: float | None = None
         self._count = 0
         self._times: set[str] = set()
+        self._boxes = ObjectBoxes(legend, [legend.point])
         self._recording = self._rr.RecordingStream('hybrid_perception')
         data = self._recording.serve_grpc(
             grpc_port=port + 1, server_memory_limit=memory,
@@ -79,6 +81,7 @@ class RerunViewer:
         self._count += 1
         self._log_pictures(frame)
         self._log_masks(frame)
+        self._log_objects(frame)
         for number, value in enumerate(frame.quantiles().values()):
             self._scalar(f'score/{number}', value)
         for number, point in enumerate(self._legend.points.values()):
@@ -114,6 +117,22 @@ class RerunViewer:
                 np.asarray(steps, np.float32), score, side='right').astype(np.uint8)
             reached[nothing] = UNLABELED
             self._recording.log(path, self._rr.SegmentationImage(reached, opacity=1.0))
+
+    def _log_objects(self, frame: ViewFrame) -> None:
+        """Draw the boxes at the chosen operating point into the camera image and the overlay."""
+        objects = self._boxes.find(frame)[self._legend.point]
+        height, width = frame.score.shape
+        rows, columns = small_size(height, width, self._width)
+        across, down = columns / width, rows / height
+        boxes = self._rr.Boxes2D(
+            array=[(item.x * across, item.y * down, item.width * across, item.height * down)
+                   for item in objects],
+            array_format=self._rr.Box2DFormat.XYWH,
+            labels=[f'#{item.id} {item.mean_score:.1f}' for item in objects],
+            colors=[(255, 255, 255)] * len(objects), show_labels=True)
+        self._recording.log('picture/objects', boxes)
+        if frame.camera is not None:
+            self._recording.log('camera/objects', boxes)
 
     def _log_times(self, times: Mapping[str, float]) -> None:
         for name, value in times.items():
@@ -165,9 +184,10 @@ def legend_text(legend: Legend) -> str:
         f'**{legend.title}**, model {legend.model}\n\n'
         f'Anomaly score: dark is {legend.scale.vmin:g} and below, bright {legend.scale.vmax:g} '
         'and above, grey: nothing is said. The same colours in every frame.\n\n'
-        f'"unknown" is the mask at **{legend.point}**. "operating points" shows in one picture '
-        'which of them each pixel reaches. A threshold that moves: '
-        '`hybrid-perception view INPUT --html PAGE`.\n\n'
+        f'"unknown" is the mask at **{legend.point}**, and the boxes are its '
+        'objects: their number, the same over the frames, and their mean score. '
+        '"operating points" shows in one picture which of them each pixel '
+        'reaches. A threshold that moves: `hybrid-perception view INPUT --html PAGE`.\n\n'
         f'{rows}\n')
 
 

@@ -8,7 +8,7 @@ const KEPT = 8;   // decoded frames
 const FRAME_MILLISECONDS = 200;
 const ADDRESS_MILLISECONDS = 300;
 const by = id => document.getElementById(id);
-const state = {frame: 0, edge: data.start, view: 'all', timer: null, writing: null};
+const state = {frame: 0, edge: data.start, view: 'all', boxes: true, timer: null, writing: null};
 const canvases = {};
 const cache = new Map();
 let drawn = 0;   // number of the latest drawing; an older one that is late gives up
@@ -43,6 +43,10 @@ async function draw() {
   drawHeat(canvases.heat, picture, data.palette);
   drawMask(canvases.mask, picture, unknown);
   const frame = data.frames[state.frame];
+  const objects = objectsOf(frame, picture, unknown);
+  if (state.boxes) [canvases.camera, canvases.overlay].forEach(canvas => drawBoxes(canvas, objects));
+  by('objects').setAttribute('aria-pressed', String(state.boxes));
+  by('objects').textContent = `objects: ${objects.length}`;
   const count = countUnknown(frame.histogram, state.edge);
   const pixels = picture.width * picture.height;
   by('count').textContent = `unknown: ${(100 * count / pixels).toFixed(2)} % (${count} of ${pixels})`;
@@ -59,7 +63,19 @@ async function draw() {
   }
   drawPlots();
   Object.assign(document.documentElement.dataset, {
-    ready: number, frame: state.frame, threshold: data.edges[state.edge], unknown: count, pixels});
+    ready: number, frame: state.frame, threshold: data.edges[state.edge], unknown: count, pixels,
+    objects: objects.length});
+}
+
+/** At an operating point as the node follows them; between, as the pixels shown say, without ids. */
+function objectsOf(frame, picture, unknown) {
+  const followed = frame.objects[state.edge];
+  if (followed) {
+    return followed.map(([id, x, y, width, height, score]) => (
+      {box: [x, y, width, height], text: `#${id} ${signed(score, 1)}`}));
+  }
+  return findObjects(unknown, picture.width, picture.height, data)
+    .map(({box}) => ({box, text: ''}));
 }
 
 function position(score) {
@@ -165,6 +181,7 @@ function onKey(event) {
     n: () => stepPoint(1),
     p: () => stepPoint(-1),
     0: () => update({view: 'all'}),
+    o: () => update({boxes: !state.boxes}),
   };
   VIEWS.forEach(([name], number) => { actions[number + 1] = () => update({view: name}); });
   // Space presses the button that has the focus.
@@ -222,6 +239,9 @@ function buildControls() {
   by('threshold').max = data.edges.length - 1;
   by('frame').oninput = event => update({frame: Number(event.target.value)});
   by('threshold').oninput = event => update({edge: Number(event.target.value)});
+  by('objects').onclick = () => update({boxes: !state.boxes});
+  by('objects').title = 'boxes of the connected unknown: number and mean score at an operating '
+    + 'point, where they are followed over the frames shown; elsewhere the boxes alone (key o)';
   by('play').onclick = () => setPlaying(!state.timer);
   for (const {name, edge, threshold, target, data: source} of data.points) {
     const tick = document.createElement('i');

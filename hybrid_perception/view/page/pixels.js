@@ -63,6 +63,68 @@ function findRim(unknown, width, height) {
   return rim;
 }
 
+/**
+ * Find the connected parts of the unknown, corners included, the largest first:
+ * [{box: [x, y, width, height], area}]. The same as find_objects of open_set_object.py.
+ */
+function findObjects(unknown, width, height, {min_area: share, max_count: most}) {
+  const least = Math.max(1, Math.ceil(share * width * height));
+  const seen = new Uint8Array(unknown.length);
+  const found = [];
+  const stack = [];
+  for (let start = 0; start < unknown.length; start++) {
+    if (!unknown[start] || seen[start]) continue;
+    let [left, right, top, bottom, area] = [width, -1, height, -1, 0];
+    seen[start] = 1;
+    stack.push(start);
+    while (stack.length) {
+      const at = stack.pop();
+      const x = at % width;
+      const y = (at - x) / width;
+      [left, right] = [Math.min(left, x), Math.max(right, x)];
+      [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+      area++;
+      for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+          const next = row * width + column;
+          if (unknown[next] && !seen[next]) {
+            seen[next] = 1;
+            stack.push(next);
+          }
+        }
+      }
+    }
+    if (area >= least) found.push({box: [left, top, right - left + 1, bottom - top + 1], area});
+  }
+  return found.sort((one, other) => other.area - one.area).slice(0, most);
+}
+
+/** Draw boxes, white on black, each with its text above it or, at the rim, inside. */
+function drawBoxes(canvas, boxes) {
+  const context = canvas.getContext('2d');
+  const line = Math.max(1, Math.round(canvas.width / 640));
+  const size = 11 * line;
+  context.lineJoin = 'round';   // letters would grow spikes
+  context.font = `bold ${size}px sans-serif`;
+  for (const {box: [x, y, width, height], text} of boxes) {
+    const left = Math.max(0, Math.min(x, canvas.width - context.measureText(text).width));
+    const base = y > size + 3 * line ? y - 3 * line : y + size + line;
+    for (const [color, more] of [['#000', line], ['#fff', 0]]) {
+      context.fillStyle = color;
+      const [wide, high, thick] = [width + 2 * more, height + 2 * more, line + 2 * more];
+      for (const [across, down, columns, rows] of [[0, 0, wide, thick], [0, 0, thick, high],
+        [0, high - thick, wide, thick], [wide - thick, 0, thick, high]]) {
+        context.fillRect(x - more + across, y - more + down, columns, rows);
+      }
+      if (!text) continue;
+      context.strokeStyle = color;
+      context.lineWidth = 2 * more;
+      if (more) context.strokeText(text, left, base);
+      context.fillText(text, left, base);
+    }
+  }
+}
+
 function paint(canvas, width, height, color) {
   canvas.width = width;
   canvas.height = height;

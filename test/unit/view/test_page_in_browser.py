@@ -8,6 +8,10 @@ from headless_chromium import find_chromium
 import numpy as np
 import pytest
 
+from hybrid_perception.objects.open_set_object import ObjectGate, find_objects
+from hybrid_perception.objects.tracking import ObjectTracker
+from hybrid_perception.scene import Style
+from hybrid_perception.segmentation import Segmentation
 from hybrid_perception.view.bag_view import BagView
 from hybrid_perception.view.sampling import sample
 
@@ -129,6 +133,75 @@ def test_views_legend_and_plots(open_browser, page, scores, legend):
     assert browser.evaluate("document.querySelectorAll('#plots polyline').length") == 5
     assert browser.evaluate("document.querySelectorAll('#plots .limit').length") == 1
     assert state['frame'] == 1
+
+
+def boxes_of(scores, state):
+    """Find the objects of the pixels shown, as the node does."""
+    score = scores[int(state['frame'])]
+    threshold = float(np.float32(state['threshold']))
+    mask = np.where(score >= np.float32(threshold), np.uint8(255), np.uint8(0))
+    return find_objects(
+        Segmentation(np.zeros(score.shape, np.uint8), score), mask, threshold=threshold,
+        confidence_range=5.0, gate=ObjectGate())
+
+
+def test_boxes_of_the_objects(open_browser, page, scores, seen, manifest):
+    # Between operating points: the parts that NumPy and OpenCV find in the pixels shown.
+    browser = open_browser(f'{page.as_uri()}#frame=3&threshold=-40')
+    state = settled(browser, frame=3)
+    expected = boxes_of(scores, state)
+    assert len(expected) > 3
+    assert state['objects'] == len(expected)
+    found = browser.evaluate("""(async () => { const picture = await decoded(3);
+        return findObjects(isUnknown(picture.codes, state.edge), picture.width, picture.height,
+            data).map(({box, area}) => [...box, area]); })()""")
+    # Equal areas have no order in common.
+    assert sorted(found) == sorted(
+        [item.x, item.y, item.width, item.height, item.area] for item in expected)
+    for view in ('camera', 'overlay'):   # the last one lies over all others
+        assert pixel(browser, view, *found[-1][:2]) == [255, 255, 255]
+
+    # At an operating point: those of the whole picture, with the ids of the frames before.
+    browser.evaluate("location.hash = '#frame=3&operating_point=middle'")
+    state = settled(browser, frame=3, threshold=50)
+    tracker = ObjectTracker()
+    frames = list(BagView(seen, manifest.class_map).frames())
+    for frame in frames[:4]:
+        style = Style(50.0, 0.5, -128.0, 128.0)
+        objects = tracker.update(
+            frame.scene(manifest.class_map, style).objects, frame.stamp.nanoseconds / 1e9)
+    assert state['objects'] == len(objects)
+    across, down = scores[3].shape[1] / frames[3].score.shape[1], (
+        scores[3].shape[0] / frames[3].score.shape[0])
+    shown = browser.evaluate('data.frames[3].objects[state.edge]')
+    assert [entry[0] for entry in shown] == [item.id for item in objects]
+    assert [entry[1:5] for entry in shown] == [
+        [round(item.x * across, 2), round(item.y * down, 2), round(item.width * across, 2),
+         round(item.height * down, 2)] for item in objects]
+    assert f'objects: {len(objects)}' == browser.evaluate(
+        "document.getElementById('objects').textContent")
+
+
+def pixel(browser, view, x, y):
+    return list(browser.evaluate(
+        f"[...document.querySelector('[data-view={view}] > canvas').getContext('2d')"
+        f'.getImageData({x}, {y}, 1, 1).data.slice(0, 3)]'))
+
+
+def test_boxes_can_be_hidden(open_browser, page):
+    browser = open_browser(f'{page.as_uri()}#frame=3&threshold=-40')
+    settled(browser, frame=3)
+    last = browser.evaluate("""(async () => { const picture = await decoded(3);
+        return findObjects(isUnknown(picture.codes, state.edge), picture.width, picture.height,
+            data).pop().box.slice(0, 2); })()""")
+    assert pixel(browser, 'camera', *last) == [255, 255, 255]
+    browser.press('o', 79)
+    browser.wait_for("document.getElementById('objects').ariaPressed === 'false'")
+    assert pixel(browser, 'camera', *last) != [255, 255, 255]
+    browser.click('#objects')
+    browser.wait_for("document.getElementById('objects').ariaPressed === 'true'")
+    assert pixel(browser, 'camera', *last) == [255, 255, 255]
+    assert browser.errors() == []
 
 
 def test_nothing_is_fetched(open_browser, page):

@@ -128,6 +128,12 @@ def test_frames_are_logged(legend, monkeypatch):
     assert pixels('unknown').tolist() == [255, 0, 1, 1]
     assert pixels('levels').tolist() == [255, 0, 1, 2]
     assert pixels('picture/label').tolist() == [0, 1, 2, 2]
+    boxes = logged['picture/objects']
+    assert boxes.labels.as_arrow_array().to_pylist() == ['#1 75.5']
+    centre, half = (part.as_arrow_array().to_pylist()
+                    for part in (boxes.centers, boxes.half_sizes))
+    assert (centre, half) == ([[1.0, 1.5]], [[1.0, 0.5]])   # both pixels of the lower row
+    assert 'camera/objects' not in logged
     values = {path: entity.scalars.as_arrow_array().to_pylist() for path, entity in logged.items()
               if type(entity).__name__ == 'Scalars'}
     assert values['share/0'] == [50.0]
