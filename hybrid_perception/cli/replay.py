@@ -32,6 +32,7 @@ from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.manifest import Manifest, load_manifest
 from hybrid_perception.objects.json_lines import NEEDED, write_object_lines
 from hybrid_perception.objects.open_set_object import ObjectGate
+from hybrid_perception.replay.detection_message import TOPIC as OBJECTS
 from hybrid_perception.replay.output_bag import MessageWriter, output_prefixes
 from hybrid_perception.replay.replayer import Replayer, ReplayReport
 from hybrid_perception.scene import IMAGES, LABELS, Style
@@ -62,9 +63,10 @@ def add_parser(subparsers: SubParsers) -> None:
         help='an .mcap file, or without that ending the folder of a rosbag2')
     add_threshold_arguments(parser)
     parser.add_argument(
-        '--outputs', nargs='+', metavar='NAME', choices=tuple(_OUTPUTS),
+        '--outputs', nargs='+', metavar='NAME', choices=(*_OUTPUTS, OBJECTS),
         default=[output.topic for output in LABELS],
-        help=f'what to write, of {", ".join(_OUTPUTS)} (default: the first {len(LABELS)})')
+        help=f'what to write, of {", ".join(_OUTPUTS)} and {OBJECTS} (default: the first '
+        f'{len(LABELS)})')
     parser.add_argument(
         '--with-input', action='store_true', help='write the camera images too')
     add_picture_arguments(parser)
@@ -94,7 +96,9 @@ def run(arguments: argparse.Namespace) -> None:
     _check_objects(arguments)
     source = open_recording(arguments)
     outputs = [output for topic, output in _OUTPUTS.items() if topic in arguments.outputs]
-    writer = MessageWriter(source.topics, outputs, with_input=arguments.with_input)
+    writer = MessageWriter(
+        source.topics, outputs, with_input=arguments.with_input,
+        unknown_id=manifest.class_map.unknown_id if OBJECTS in arguments.outputs else None)
     backend, segmenters = open_segmenters(arguments, manifest)
     # OpenCV would put every core on each of the frames that are worked on at a time.
     cv2.setNumThreads(1)
@@ -150,6 +154,8 @@ def _settings(
         'overlay_alpha': style.overlay_alpha,
         'color_range': [style.vmin, style.vmax],
         'outputs': sorted(arguments.outputs),
+        'objects': ([arguments.min_area, arguments.max_count] if OBJECTS in arguments.outputs
+                    else []),
         'with_input': arguments.with_input,
         'compress': arguments.compress,
     }

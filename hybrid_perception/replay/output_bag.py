@@ -9,6 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hybrid_perception.objects.open_set_object import OpenSetObject
+from hybrid_perception.replay.detection_message import TOPIC as OBJECTS
+from hybrid_perception.replay.detection_message import DetectionWriter
+from hybrid_perception.replay.detection_types import DETECTIONS_TYPE
 from hybrid_perception.replay.frame import RAW_TYPE, Frame
 from hybrid_perception.replay.message import (
     Message,
@@ -48,7 +52,8 @@ class MessageWriter:
     """Turns frames and scenes into serialised messages, always in one order."""
 
     def __init__(
-        self, topics: Mapping[str, str], outputs: Sequence[ImageOutput], *, with_input: bool
+        self, topics: Mapping[str, str], outputs: Sequence[ImageOutput], *, with_input: bool,
+        unknown_id: int | None = None,
     ) -> None:
         """Prepare the message types.
 
@@ -56,11 +61,13 @@ class MessageWriter:
             topics: the camera topics, with their types.
             outputs: what to make of each scene.
             with_input: put the camera's own message before them.
+            unknown_id: put the objects behind them, with this id for their class; None: do not.
 
         Raises:
             ParameterError: rosbags is not installed.
         """
         load_typestore()
+        self._detections = None if unknown_id is None else DetectionWriter(unknown_id)
         self._prefixes = output_prefixes(tuple(topics))
         self._inputs = dict(topics) if with_input else {}
         self._outputs = tuple(outputs)
@@ -68,15 +75,24 @@ class MessageWriter:
     @property
     def messages_per_frame(self) -> int:
         """Number of messages that each frame becomes."""
-        return len(self._outputs) + bool(self._inputs)
+        return len(self._outputs) + bool(self._inputs) + self.with_objects
+
+    @property
+    def with_objects(self) -> bool:
+        """Whether objects are written."""
+        return self._detections is not None
 
     def topics(self) -> dict[str, str]:
         """List the topics that are written, with their types."""
-        return self._inputs | {f'{prefix}/{output.topic}': RAW_TYPE
-                               for prefix in self._prefixes.values() for output in self._outputs}
+        topics = dict(self._inputs)
+        for prefix in self._prefixes.values():
+            topics |= {f'{prefix}/{output.topic}': RAW_TYPE for output in self._outputs}
+            if self.with_objects:
+                topics[f'{prefix}/{OBJECTS}'] = DETECTIONS_TYPE
+        return topics
 
     def messages(self, frame: Frame, scene: Scene) -> list[Message | PiecedMessage]:
-        """Serialise a frame's messages; each carries the header of the frame."""
+        """Serialise a frame's images; each carries the header of the frame."""
         header = header_of(frame)
         prefix = self._prefixes[frame.topic]
         messages: list[Message | PiecedMessage] = [input_message(frame)] if self._inputs else []
@@ -84,6 +100,18 @@ class MessageWriter:
             pieces = image_pieces(header, output.render(scene), output.encoding)
             messages.append((f'{prefix}/{output.topic}', frame.log_time, pieces))
         return messages
+
+    def object_messages(self, frame: Frame, objects: Sequence[OpenSetObject]) -> list[Message]:
+        """Serialise a frame's objects, where they are asked for; frames come in order."""
+        if self._detections is None:
+            return []
+        return [self._detections.message(
+            f'{self._prefixes[frame.topic]}/{OBJECTS}', frame, objects)]
+
+    def recall(self, messages: Sequence[Message]) -> None:
+        """Take the messages of the next frame, which an earlier run made."""
+        if self._detections is not None:
+            self._detections.recall(messages[-1])
 
 
 class OutputBag:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.labels import ClassMap
+from hybrid_perception.objects.open_set_object import OpenSetObject
 from hybrid_perception.replay.frame import Frame
 from hybrid_perception.replay.message import Message
 from hybrid_perception.replay.output_bag import MessageWriter, OutputBag, PiecedMessage
@@ -30,11 +31,19 @@ from hybrid_perception.segmentation import Segmenter
 
 
 @dataclass(frozen=True, eq=False)
-class _Finished:
-    """The messages of a frame, and whether an earlier attempt had made them."""
+class _Kept:
+    """A frame that an earlier attempt finished."""
 
-    messages: Sequence[Message | PiecedMessage]
-    kept: bool
+    messages: list[Message]
+
+
+@dataclass(frozen=True, eq=False)
+class _Finished:
+    """The images of a frame, and its objects, which have no ids yet."""
+
+    frame: Frame
+    messages: list[Message | PiecedMessage]
+    objects: Sequence[OpenSetObject]
 
 
 @dataclass(frozen=True)
@@ -199,11 +208,12 @@ class Replayer:
                     report.skipped.append(item)
                     progress(True)
                     continue
-                for message in item.messages:
+                kept = isinstance(item, _Kept)
+                for message in self._messages(item):
                     bag.write(message)
                 report.written += 1
-                report.kept += item.kept
-                progress(not item.kept)
+                report.kept += kept
+                progress(not kept)
             if not report.written:
                 raise ParameterError(self._nothing(report))
             bag.close()
@@ -215,11 +225,18 @@ class Replayer:
         report.notes += self._source.notes
         return report
 
-    def _stages(self, work: WorkFolder) -> Generator[_Finished | Skipped, None, None]:
+    def _messages(self, item: _Finished | _Kept) -> Sequence[Message | PiecedMessage]:
+        """Complete a frame's messages by what depends on the frames before it."""
+        if isinstance(item, _Kept):
+            self._writer.recall(item.messages)
+            return item.messages
+        return [*item.messages, *self._writer.object_messages(item.frame, item.objects)]
+
+    def _stages(self, work: WorkFolder) -> Generator[_Finished | _Kept | Skipped, None, None]:
         """Read in one thread, work on the frames in others; the caller writes."""
         return overlap(self._finish_all(overlap(self._read(work))))
 
-    def _read(self, work: WorkFolder) -> Iterator[Frame | Skipped | _Finished]:
+    def _read(self, work: WorkFolder) -> Iterator[Frame | Skipped | _Kept]:
         frames = iter(self._source.frames())
         kept = work.kept_frames(self._writer.messages_per_frame)
         for frame in frames:
@@ -234,17 +251,17 @@ class Replayer:
                 raise ParameterError(
                     f'{work.path} does not fit frame {frame.index} of the recording; run with '
                     '--restart to begin anew')
-            yield _Finished(messages, kept=True)
+            yield _Kept(messages)
         yield from frames
 
     def _finish_all(
-        self, items: Generator[Frame | Skipped | _Finished, None, None]
-    ) -> Iterator[_Finished | Skipped]:
+        self, items: Generator[Frame | Skipped | _Kept, None, None]
+    ) -> Iterator[_Finished | _Kept | Skipped]:
         with closing(items), closing(
                 side_by_side(self._finish, items, workers=self._workers)) as finished:
             yield from finished
 
-    def _finish(self, item: Frame | Skipped | _Finished) -> _Finished | Skipped:
+    def _finish(self, item: Frame | Skipped | _Kept) -> _Finished | _Kept | Skipped:
         if not isinstance(item, Frame):
             return item
         segmenter = self._free.get()
@@ -253,7 +270,8 @@ class Replayer:
                 decode_frames(iter((item,))), segmenter, self._class_map, self._style))
             if isinstance(result, Skipped):
                 return result
-            return _Finished(self._writer.messages(item, result.scene), kept=False)
+            return _Finished(item, self._writer.messages(item, result.scene),
+                             result.scene.objects if self._writer.with_objects else ())
         finally:
             self._free.put(segmenter)
 

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.replay.detection_types import register_detections
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @cache
 def load_typestore() -> Typestore:
-    """Load the common messages of ROS 2; images have been the same from Humble to Kilted.
+    """Load the messages that are needed; they have been the same from Humble to Kilted.
 
     Raises:
         ParameterError: rosbags is not installed.
@@ -26,4 +27,6 @@ def load_typestore() -> Typestore:
         raise ParameterError(
             f"bags need the package rosbags ({error}); install it with 'pip install rosbags tqdm' "
             "or with this package's extra 'replay'") from error
-    return get_typestore(Stores.ROS2_JAZZY)
+    store = get_typestore(Stores.ROS2_JAZZY)
+    register_detections(store)
+    return store

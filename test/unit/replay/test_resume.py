@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+import random
 import signal
 import subprocess
 import sys
@@ -40,9 +42,9 @@ def drive(tmp_path):
     return write_bag(tmp_path / 'in', messages)
 
 
-def arguments(drive, tiny_model, output):
+def arguments(drive, tiny_model, output, *more):
     return ['replay', drive, '--model', tiny_model, '--threads', '1', '--output', output,
-            '--with-input']
+            *ASKED, *more]
 
 
 def start(code, *given):
@@ -55,40 +57,64 @@ def newest(part: Path) -> Path | None:
     return max(part.glob('*/*/*.mcap'), key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
-@pytest.mark.parametrize('after', [(200_000,), (3_000_000, 6_000_000)])
-def test_a_kill_and_a_resumption_equal_an_undisturbed_run(
-    tmp_path, drive, tiny_model, run_tool, replay, after
-):
-    expected = replay(drive, '--with-input').read_bytes()
-    (tmp_path / 'out.mcap').unlink()
-    output = tmp_path / 'out.mcap'
-    part = tmp_path / 'out.mcap.part'
-    for size in after:
-        process = start(COMMAND, *arguments(drive, tiny_model, output))
-        while process.poll() is None:
+ASKED = ('--with-input', '--outputs', 'label', 'open_set_mask', 'anomaly_score', 'objects')
+
+
+def kill_at(process, part, *, size, delay):
+    """Kill a replay when its file has a size, or some seconds after its start; tell if it ran."""
+    begin = time.monotonic()
+    while process.poll() is None:
+        written = 0
+        with contextlib.suppress(FileNotFoundError):   # it may be finished while one looks
             file = newest(part) if part.exists() else None
-            if file is not None and file.stat().st_size > size:
-                os.kill(process.pid, signal.SIGKILL)
-                break
-            time.sleep(0.005)
-        process.communicate()
+            written = 0 if file is None else file.stat().st_size
+        if written > size or time.monotonic() - begin > delay:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.002)
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize('seed', [1, 2])
+def test_kills_at_random_moments_and_a_resumption_equal_an_undisturbed_run(
+    tmp_path, drive, tiny_model, run_tool, replay, seed
+):
+    expected = replay(drive, *ASKED).read_bytes()
+    output, part = tmp_path / 'out.mcap', tmp_path / 'out.mcap.part'
+    output.unlink()
+    draw = random.Random(seed)
+    # Most while frames are written; one at any moment of the start, when the folder is made,
+    # what is there is looked at and the complete frames are copied.
+    moments = [{'size': draw.uniform(0, 0.9) * len(expected), 'delay': float('inf')}
+               for _ in range(3)]
+    moments.insert(draw.randrange(4), {'size': float('inf'), 'delay': draw.uniform(0.1, 2)})
+    killed = 0
+    for moment in moments:
+        if output.exists():
+            break
+        command = arguments(drive, tiny_model, output, '--jobs', draw.randint(1, 3))
+        killed += kill_at(start(COMMAND, *command), part, **moment)
+    assert killed >= 2
     was_killed = not output.exists()
+    begun = newest(part) if was_killed else None
+    keeps = begun is not None and complete_size(begun) > 1000
     # How many frames are worked on at a time is no reason to begin anew.
-    code, out, err = run_tool('replay', drive, '--with-input', '--output', output, '--jobs', 3,
+    code, out, err = run_tool('replay', drive, *ASKED, '--output', output, '--jobs', 3,
                               *([] if was_killed else ['--overwrite']))
     assert code == 0, err
     assert output.read_bytes() == expected
     assert '57 frames' in out
     assert '3 frame(s) could not be used' in err
     assert not part.exists()
-    if len(after) > 1 and was_killed:
+    if keeps:
         assert 'kept from the run before' in out
 
 
 def test_a_full_disk_is_told_of_and_what_was_written_can_be_read(
     tmp_path, drive, tiny_model, run_tool, replay
 ):
-    expected = replay(drive, '--with-input', output='x/out.mcap').read_bytes()
+    expected = replay(drive, *ASKED, output='x/out.mcap').read_bytes()
     output = tmp_path / 'out.mcap'
     # The kernel refuses to let the file grow, as it would on a full disk.
     process = start(LIMITED.format(5_000_000), *arguments(drive, tiny_model, output))
@@ -99,7 +125,7 @@ def test_a_full_disk_is_told_of_and_what_was_written_can_be_read(
     kept = newest(tmp_path / 'out.mcap.part')
     assert not is_truncated(kept)
     assert len(read_bag(kept)) >= 40
-    code, out, err = run_tool('replay', drive, '--output', output, '--with-input')
+    code, out, err = run_tool('replay', drive, '--output', output, *ASKED)
     assert code == 0, err
     assert 'kept from the run before' in out
     assert output.read_bytes() == expected
@@ -109,7 +135,7 @@ def test_other_settings_do_not_take_up_an_unfinished_run(tmp_path, drive, tiny_m
     output = tmp_path / 'out.mcap'
     process = start(LIMITED.format(3_000_000), *arguments(drive, tiny_model, output))
     process.communicate(timeout=100)
-    given = ('replay', drive, '--output', output, '--with-input')
+    given = ('replay', drive, '--output', output, *ASKED)
     code, _, err = run_tool(*given, '--threshold', 3)
     assert code == 1
     assert 'holds an unfinished run with another threshold' in err
