@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import hashlib
 from importlib.resources import files
 import json
+import math
 import os
 from pathlib import Path
 import tempfile
@@ -24,6 +25,10 @@ from hybrid_perception.manifest_file import find_manifest, read_json
 AUTO = 'auto'
 PRECISIONS = ('fp32', 'fp16', 'int8')
 """Of a model's arithmetic; the names are Autoware's."""
+
+
+CONFIDENCE_RANGE = 5.0
+"""Score; of a model that says too little of its spread."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,23 @@ class Manifest:
                 f'{", ".join(self.operating_points)}'
             )
         return self.operating_points[name].threshold
+
+    @property
+    def confidence_range(self) -> float:
+        """Say how much score makes the share of known pixels fall tenfold, above 0.
+
+        The unit in which a distance from the threshold is large or small: scores of models differ
+        in their spread. Read off the lowest and the highest operating point on the data of the
+        default one; ``CONFIDENCE_RANGE`` where there are no two.
+        """
+        data = self.operating_points[self.default_operating_point].data
+        points = sorted((point.threshold, point.fpr) for point in self.operating_points.values()
+                        if point.data == data and point.fpr)
+        if len(points) < 2:
+            return CONFIDENCE_RANGE
+        (low, many), (high, few) = points[0], points[-1]
+        decades = math.log10(many / few)
+        return (high - low) / decades if high > low and decades > 0 else CONFIDENCE_RANGE
 
 
 def load_manifest(

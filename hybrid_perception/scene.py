@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.labels import ClassMap
+from hybrid_perception.manifest import CONFIDENCE_RANGE
 from hybrid_perception.objects.open_set_object import ObjectGate, OpenSetObject, find_objects
 from hybrid_perception.open_set import confidence
 from hybrid_perception.rendering import anomaly_color, color_label, draw_objects, overlay
@@ -37,7 +38,7 @@ class Style:
     overlay_alpha: float
     vmin: float
     vmax: float
-    confidence_range: float = 5.0
+    confidence_range: float = CONFIDENCE_RANGE
     objects: ObjectGate = field(default_factory=ObjectGate)
     overlay_objects: bool = False
 

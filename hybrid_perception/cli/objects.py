@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise ParameterError(f'{arguments.input} does not exist; objects takes a bag')
     manifest = load_manifest(arguments.model)
     style = Style(active_threshold(arguments, manifest), 0.0, 0.0, 0.0,
+                  confidence_range=manifest.confidence_range,
                   objects=ObjectGate(arguments.min_area, arguments.max_count))
     with Progress('objects', None) as progress:
         count = write_object_lines(

@@ -137,6 +137,7 @@ def _style(arguments: argparse.Namespace, manifest: Manifest) -> Style:
     if not 0 <= arguments.overlay_alpha <= 1:
         raise ParameterError(f'the overlay weight is {arguments.overlay_alpha}; want 0..1')
     return Style(threshold, arguments.overlay_alpha, vmin, vmax,
+                 confidence_range=manifest.confidence_range,
                  objects=ObjectGate(arguments.min_area, arguments.max_count))
 
 
@@ -151,6 +152,7 @@ def _settings(
         'model': manifest.sha256,
         **segmenter_settings(arguments, backend),
         'threshold': style.threshold,
+        'confidence_range': style.confidence_range,
         'overlay_alpha': style.overlay_alpha,
         'color_range': [style.vmin, style.vmax],
         'outputs': sorted(arguments.outputs),

@@ -15,6 +15,7 @@ from typing import Any, Union
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.manifest import CONFIDENCE_RANGE
 from hybrid_perception.objects.open_set_object import ObjectGate
 from hybrid_perception.scene import Style
 
@@ -147,9 +148,10 @@ TABLE: tuple[Entry, ...] = (
           'is 13x13 pixels at 1280x720', read_only=False, range=(0.0, 1.0)),
     Entry('objects.max_count', 50, 'Most objects of one frame; the largest are kept',
           read_only=False, range=(1, 1000)),
-    Entry('confidence_range', 5.0,
+    Entry('confidence_range', 0.0,
           'Distance of the score from the threshold at which ~/confidence is full (255), on '
-          'either side; at the threshold it is 0', read_only=False, range=(0.001, 1000.0)),
+          'either side; at the threshold it is 0. 0.0: what makes the share of known pixels fall '
+          'tenfold, by the operating points of the model', read_only=False, range=(0.0, 1000.0)),
     Entry('drift.tolerance', 1.5,
           'Factor on the limit of the calibration from which on diagnostics warn that the camera '
           'no longer looks like its drive; 0: off. Only with an operating point of a calibration',
@@ -212,12 +214,20 @@ def type_parameters(values: Mapping[str, Any]) -> NodeParameters:
     return NodeParameters(**typed)
 
 
-def frame_style(parameters: NodeParameters, threshold: float) -> Style:
-    """Return the settings of the outputs of one frame; `threshold` is the active one."""
+def frame_style(
+    parameters: NodeParameters, threshold: float, confidence_range: float = CONFIDENCE_RANGE
+) -> Style:
+    """Return the settings of the outputs of one frame.
+
+    Args:
+        parameters: of the node.
+        threshold: the active one.
+        confidence_range: of the model; used where the parameter is 0.
+    """
     vmin, vmax = parameters.anomaly_color_range
     return Style(
         threshold, parameters.overlay_alpha, vmin, vmax,
-        confidence_range=parameters.confidence_range,
+        confidence_range=parameters.confidence_range or confidence_range,
         objects=ObjectGate(parameters.objects_min_area, parameters.objects_max_count),
         overlay_objects=parameters.overlay_objects)
 

@@ -28,6 +28,7 @@ from hybrid_perception.ros.sharing import Sharing
 from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.ros.transitions import reported
 from hybrid_perception.ros.worker import Worker
+from hybrid_perception.scene import Style
 
 FINISH_TIMEOUT = 10.0
 """Seconds that deactivate waits for the frame in flight; longer means that the engine hangs."""
@@ -124,7 +125,7 @@ class SegmentationNode(LifecycleNode):
             self, self._engine, self._outputs, self._statistics, self._drift,
             topic=self._topic, turns=self._sharing.turns,
             max_latency=self.parameters.max_latency,
-            style=lambda: frame_style(self.parameters, self._threshold),
+            style=self._style,
             on_failure=self._report_failure)
         self._inputs = [
             self.create_subscription(message_type, topic, callback, input_qos(),
@@ -228,6 +229,12 @@ class SegmentationNode(LifecycleNode):
         self._drift.choose(values, self._engine.manifest)
         self._label_info.publish()
 
+    def _style(self) -> Style:
+        if self._engine is None:
+            return frame_style(self.parameters, self._threshold)
+        return frame_style(
+            self.parameters, self._threshold, self._engine.manifest.confidence_range)
+
     def _report_failure(self, error: Exception) -> None:
         """Take note of an error of the inference thread; called in that thread."""
         self.fault = f'inference failed: {error}'
@@ -267,4 +274,4 @@ class SegmentationNode(LifecycleNode):
             watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
             watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report(),
-            class_map=class_map, style=frame_style(self.parameters, self._threshold)))
+            class_map=class_map, style=self._style()))

@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 import yaml
 
-from hybrid_perception.ros.parameters import TABLE, NodeParameters, markdown
+from hybrid_perception.ros.parameters import (
+    TABLE,
+    NodeParameters,
+    frame_style,
+    markdown,
+    type_parameters,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 RANGED = [entry for entry in TABLE if entry.range is not None]
@@ -130,3 +136,10 @@ def test_a_qos_override_takes_effect(make_robot):
     robot.start()
     assert robot.node._outputs._publishers['label'].qos_profile.reliability.name == 'BEST_EFFORT'
     assert robot.node._outputs._publishers['overlay'].qos_profile.reliability.name == 'RELIABLE'
+
+
+def test_the_range_of_the_confidence_is_the_model_s_unless_it_is_set():
+    values = {entry.name: entry.default for entry in TABLE}
+    assert frame_style(type_parameters(values), 1.0, 10.5).confidence_range == 10.5
+    values['confidence_range'] = 2.0
+    assert frame_style(type_parameters(values), 1.0, 10.5).confidence_range == 2.0

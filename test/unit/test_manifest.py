@@ -51,6 +51,31 @@ def test_thresholds_by_name(tiny_model):
         manifest.threshold('low')
 
 
+@pytest.mark.parametrize(('points', 'expected'), [
+    # Two decades of false positives over 30.
+    ({'a': (-40, 'x', 0.1), 'b': (-10, 'x', 0.001), 'c': (-25, 'x', 0.01)}, 15),
+    # Others' data, and a point without a rate, say nothing of it.
+    ({'a': (-40, 'x', 0.1), 'b': (-30, 'x', 0.01), 'c': (0, 'y', 0.001), 'd': (9, 'x', None),
+      'e': (10, 'x', 0)}, 10),
+    ({'a': (-40, 'x', 0.1)}, 5),
+    ({'a': (-40, 'x', 0.1), 'b': (-30, 'y', 0.01)}, 5),
+    ({'a': (-40, 'x', 0.1), 'b': (-30, 'x', 0.2)}, 5),
+    ({'a': (-40, 'x', 0.1), 'b': (-40, 'x', 0.01)}, 5),
+])
+def test_confidence_is_measured_by_the_spread_of_the_scores(make_tiny_model, points, expected):
+    manifest = load_manifest(make_tiny_model(default_operating_point='a', operating_points={
+        name: {'threshold': threshold, 'target': 't', 'data': data, 'fpr': fpr}
+        for name, (threshold, data, fpr) in points.items()}))
+    assert manifest.confidence_range == pytest.approx(expected)
+
+
+def test_the_shipped_model_tells_the_spread_of_its_scores():
+    shipped = load_manifest(Path(__file__).resolve().parents[2] / 'models')
+    points = shipped.operating_points
+    assert shipped.confidence_range == pytest.approx(
+        points['fpr0.1'].threshold - points['fpr1'].threshold, rel=0.1)
+
+
 def test_a_model_is_found_by_manifest_onnx_or_directory(tiny_model, monkeypatch):
     names = {
         load_manifest(path).path
