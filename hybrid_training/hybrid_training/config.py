@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import difflib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -128,11 +129,18 @@ def load_config(path: Path) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(raw)
     except ValidationError as error:
-        lines = [
-            f'{".".join(map(str, e["loc"])) or "the file"}: {e["msg"]} (got {e["input"]!r})'
-            for e in error.errors()]
-        msg = f'{path}: ' + '; '.join(lines)
+        msg = f'{path}: ' + '; '.join(_fault(e) for e in error.errors())
         raise ConfigError(msg) from error
+
+
+def _fault(error: Mapping[str, Any]) -> str:
+    place = [str(part) for part in error['loc']]
+    what = error['msg']
+    if error['type'] == 'extra_forbidden':
+        known = {key for section in Section.__subclasses__() for key in section.model_fields}
+        close = difflib.get_close_matches(place[-1], sorted(known), 1)
+        what = 'no such key' + (f', did you mean {close[0]}?' if close else '')
+    return f'{".".join(place) or "the file"}: {what} (got {error["input"]!r})'
 
 
 def resolve(path: str, data_root: Path) -> Path:

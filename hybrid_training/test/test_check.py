@@ -51,7 +51,7 @@ def test_whole_set_passes_with_a_sheet(smiyc, tmp_path, capsys):
     code, printed, _ = check('road-obstacle21', smiyc, '--sheet', tmp_path / 's/sheet.png',
                              capsys=capsys)
     assert code == 0
-    assert '6 images, 6 with labels; sizes 32x18: 6' in printed
+    assert '6 images, 6 of 6 label files can be used; sizes 32x18: 6' in printed
     assert 'values in the label files: 0-1, 255' in printed
     share = 24 / (18 * 32)
     assert f'1 anomaly              {share:8.3%} of the pixels, in 6 files' in printed

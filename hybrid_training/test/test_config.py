@@ -28,7 +28,9 @@ def test_shipped_configurations_load(path):
 @pytest.mark.parametrize(('change', 'words'), [
     ({'steps': 0}, r'steps: .*greater than 0 \(got 0\)'),
     ({'optimizer': {'lr': 'fast'}}, r"optimizer\.lr: .*\(got 'fast'\)"),
-    ({'stepps': 3}, 'stepps: Extra inputs'),
+    ({'stepps': 3}, r'stepps: no such key, did you mean steps\? \(got 3\)'),
+    ({'crop': {'sise': [64, 64]}}, r'crop\.sise: no such key, did you mean size\?'),
+    ({'xyzzy': 1}, r'xyzzy: no such key \(got 1\)'),
     ({'inliers': []}, 'inliers: '),
     ({'crop': {'size': [300, 512]}}, r'crop\.size: .*multiples of 32.*\(got \[300, 512\]\)'),
     ({'optimizer': {'schedule': 'step'}}, r"optimizer\.schedule: .*'poly', 'cosine' or 'constan"),

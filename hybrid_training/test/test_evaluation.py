@@ -406,6 +406,12 @@ def test_class_sets_come_in_the_classes_of_the_model(toy_data, tmp_path):
     own = ClassList(classes=({'name': 'floor', 'id': 24}, {'name': 'wall', 'id': 7}), ignore=(0,))
     found, = open_class_sets([f'folder={tmp_path / "val"}'], own, own.names)
     assert found.images.label(0).ravel().tolist() == [1, 0, 255]
+    assert found.name == 'folder:all'
+    for number in range(1, 5):
+        for folder in ('images', 'labels'):
+            shutil.copy(tmp_path / f'val/{folder}/0.png', tmp_path / f'val/{folder}/{number}.png')
+    held_out, = open_class_sets([f'folder:val={tmp_path / "val"}'], own, own.names)
+    assert (held_out.name, held_out.images.names) == ('folder:val', ('4',))
     with pytest.raises(ValueError, match='give the folder alone and --lookup'):
         open_class_sets([f'folder={tmp_path / "val"}'], None, own.names)
 

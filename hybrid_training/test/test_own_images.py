@@ -71,12 +71,17 @@ def test_from_images_to_a_model(warehouse, config, tmp_path, capsys):
     assert main(['data', 'preview', '--config', str(config), '--count', '2',
                  '--sheet', str(tmp_path / 'preview.png'), *data]) == 0
     assert main(['train', '--config', str(config), '--output', str(run), *data]) == 0
+    told = capsys.readouterr().out
+    assert (f'next: hybrid-training export --checkpoint {run / "best.pt"} --data {warehouse} '
+            f'--output {run / "model"}') in told
     # The classes YAML may be gone by now: the checkpoint says what its classes are.
     (warehouse / 'classes.yaml').rename(tmp_path / 'elsewhere.yaml')
     assert load_checkpoint(run / 'last.pt').model['class_head.weight'].shape[0] == 3
     assert main(['evaluate', str(run / 'last.pt'), '--closed', str(warehouse), '--size', '96x64',
                  '--lookup', str(tmp_path / 'elsewhere.yaml'),
                  '--output', str(tmp_path / 'figures.json')]) == 0
+    assert main(['evaluate', str(run / 'last.pt'), '--closed', f'folder:val={warehouse}',
+                 '--size', '96x64']) == 0
     figures = json.loads((tmp_path / 'figures.json').read_text())
     assert list(figures['closed']['iou']) == ['floor', 'wall', 'shelf']
     assert main(['export', '--checkpoint', str(run / 'last.pt'),

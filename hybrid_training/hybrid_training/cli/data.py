@@ -116,7 +116,9 @@ def _print_report(report: CheckReport, names: tuple[str, ...]) -> None:
     from hybrid_training.data.label_ids import VOID
 
     sizes = ', '.join(f'{w}x{h}: {n}' for (h, w), n in report.sizes.most_common(6))
-    print(f'{report.images} images, {report.labeled} with labels; sizes {sizes}')
+    labels = (f', {report.labeled} of {report.label_files} label files can be used'
+              if report.label_files else ', no labels')
+    print(f'{report.images} images{labels}; sizes {sizes}')
     if report.labeled:
         print(f'values in the label files: {spans(np.flatnonzero(report.values))}')
         total = max(1, int(report.meanings.sum()))

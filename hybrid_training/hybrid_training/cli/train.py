@@ -29,4 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     from hybrid_training.train import train  # late: torch takes seconds, usage errors should not
 
     last = train(config, arguments.output, data_root=arguments.data)
-    print(f'done: {last}; next: hybrid-training export --checkpoint {last} --output models')
+    best = last.with_name('best.pt')
+    print(f'done: {last}; next: hybrid-training export --checkpoint '
+          f'{best if best.is_file() else last} --data {arguments.data} --output '
+          f'{arguments.output / "model"}')

@@ -28,7 +28,8 @@ class CheckReport:
 
     Attributes:
         images: number of pairs.
-        labeled: number of pairs with a readable label file of allowed values.
+        label_files: number of pairs that have a label file.
+        labeled: number of those whose label file is readable and of allowed values.
         sizes: number of images by (height, width).
         values: (256,) pixels by value of the label files.
         meanings: (256,) pixels by what the values mean.
@@ -38,6 +39,7 @@ class CheckReport:
     """
 
     images: int = 0
+    label_files: int = 0
     labeled: int = 0
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     values: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
@@ -49,7 +51,8 @@ class CheckReport:
 
 def check_set(spec: SetSpec, pairs: ListedPairs) -> CheckReport:
     """Read every image and label of a set; faults are collected, not raised."""
-    report = CheckReport(images=len(pairs))
+    report = CheckReport(
+        images=len(pairs), label_files=sum(p.label is not None for p in pairs.pairs))
     if not pairs.pairs:
         report.faults.append(f'{pairs.root}: the set is empty')
     without_void = []

@@ -10,11 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_training.data.label_ids import VOID
-from hybrid_training.data.labeled_images import LabeledImages
+from hybrid_training.data.label_ids import PASTED, VOID
+from hybrid_training.data.labeled_images import LabeledImages, read_pair
 from hybrid_training.data.mixed_content import MixedContent
-
-_PASTED = VOID - 1
 
 
 class PastedNegatives:
@@ -94,12 +92,11 @@ class PastedNegatives:
     def _paste(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         place = self._chosen[index]
         height, width = self.nominal_size(index)
-        image = cv2.resize(
-            self._pairs.image(place), (width, height), interpolation=cv2.INTER_AREA)
-        label = cv2.resize(
-            self._pairs.label(place), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        image, label = read_pair(self._pairs, place)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        label = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         mask = np.where(label < self._num_classes, 0, VOID).astype(np.uint8)
         rng = np.random.default_rng((self._seed, place))
-        self._mixed_content.paste(image, mask, ignore=VOID, negative=_PASTED, rng=rng)
-        mask[mask == _PASTED] = 1
+        self._mixed_content.paste(image, mask, rng=rng)
+        mask[mask == PASTED] = 1
         return image, mask

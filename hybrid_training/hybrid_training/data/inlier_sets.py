@@ -12,7 +12,7 @@ from hybrid_training.data.class_list import CAMVID, CLASS_LISTS, STREETHAZARDS, 
 from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.labeled_images import ListedPairs, Pair
 from hybrid_training.data.mapillary import mapillary_codes
-from hybrid_training.data.own_sets import images_below, open_folder, require_files
+from hybrid_training.data.own_sets import Part, images_below, open_folder, require_files, take_part
 from hybrid_training.data.set_spec import FULL_HD, WIDE, Rules, SetRequest, SetSpec, all_found
 
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33)
@@ -124,7 +124,9 @@ def _open_own(request: SetRequest) -> ListedPairs:
     if request.classes is None:
         msg = f'{request.root}: a folder of your own needs its classes; write a classes YAML'
         raise ValueError(msg)
-    return open_folder(request.root, request.classes.codes())
+    part: Part = 'val' if request.split == 'val' else (
+        'train' if request.split == 'train' else 'all')
+    return take_part(open_folder(request.root, request.classes.codes()), part)
 
 
 def codes_for(
@@ -150,8 +152,8 @@ def _listed(request: SetRequest, pairs: list[Pair], codes: LabelCodes) -> Listed
 
 
 INLIER_SETS = (
-    SetSpec('folder', 'inlier', 'images/NAME.jpg|png|webp + labels/NAME.png, and a classes YAML',
-            _open_own),
+    SetSpec('folder', 'inlier', 'images/NAME.jpg|png|webp + labels/NAME.png, and a classes YAML; '
+            'val is every fifth image by name', _open_own, ('all', 'train', 'val')),
     SetSpec('cityscapes', 'inlier', 'leftImg8bit/SPLIT/CITY/*_leftImg8bit.png + '
             'gtFine/SPLIT/CITY/*_gtFine_labelIds.png', _open_cityscapes, ('train', 'val'),
             Rules(aspects=WIDE, void='file')),

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 VOID = 255
 """Id of unlabelled pixels in files; becomes ignore = K in training labels."""
+PASTED = VOID - 1
+"""Id of pasted pixels until it is K + 1 in training labels, or 1 in anomaly masks."""
 
 CITYSCAPES_CLASSES = (
     'road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign',

@@ -46,6 +46,22 @@ class LabeledImages(Protocol):
         """Return (height, width) at which one image is meant to be seen."""
 
 
+def read_pair(
+        pairs: LabeledImages, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read one image (H, W, 3) and its label map (H, W).
+
+    Raises:
+        ValueError: either cannot be read, or they differ in size; the message names it.
+    """
+    image, label = pairs.image(index), pairs.label(index)
+    if image.shape[:2] != label.shape:
+        (height, width), (rows, columns) = image.shape[:2], label.shape
+        msg = (f'{pairs.root}: {pairs.names[index]}: the image is {width}x{height}, its label '
+               f'{columns}x{rows}; want the same size')
+        raise ValueError(msg)
+    return image, label
+
+
 class Pair(NamedTuple):
     """One image, its label file (None = withheld), and what is added to the image.
 

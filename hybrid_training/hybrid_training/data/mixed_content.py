@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_training.data.label_ids import PASTED, VOID
 from hybrid_training.data.negatives import NegativeBank
 
 
@@ -35,16 +36,16 @@ class MixedContent:
     rows: tuple[float, float] = (0.0, 1.0)
 
     def paste(
-            self, image: NDArray[np.uint8], label: NDArray[np.uint8], *, ignore: int,
-            negative: int, rng: np.random.Generator) -> None:
+            self, image: NDArray[np.uint8], label: NDArray[np.uint8], *,
+            rng: np.random.Generator, ignore: int = VOID, negative: int = PASTED) -> None:
         """Paste in place; pixels under a patch get `negative`, its feathered rim `ignore`.
 
         Args:
             image: (H, W, 3) uint8.
             label: (H, W) uint8.
+            rng: source of every random choice.
             ignore: id of the rim.
             negative: id of pasted pixels.
-            rng: source of every random choice.
         """
         for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
             rgb, alpha = self._patch(rng, limit=image.shape[:2])

@@ -90,8 +90,9 @@ class SetSpec:
 
     @property
     def evaluated_split(self) -> str:
-        """The split that is measured where none is named: `val`, else the first; '' = none."""
-        return 'val' if 'val' in self.splits else next(iter(self.splits), '')
+        """The split that is measured where none is named; '' = the set has none."""
+        first = next(iter(self.splits), '')
+        return 'val' if first == 'train' and 'val' in self.splits else first
 
 
 def all_found(root: Path, wanted: str, paths: Iterable[Path]) -> list[Path]:

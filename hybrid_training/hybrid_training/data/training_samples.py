@@ -14,8 +14,8 @@ import torch
 from torch.utils.data import Dataset
 
 from hybrid_training.data.crops import ClassIndex, RandomCrop
-from hybrid_training.data.label_ids import VOID
-from hybrid_training.data.labeled_images import LabeledImages
+from hybrid_training.data.label_ids import PASTED
+from hybrid_training.data.labeled_images import LabeledImages, read_pair
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.photometric import PhotometricJitter
 
@@ -84,9 +84,8 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         if self._mixed_content is None or spared:
             label = self._ids[label]
         else:
-            negative = VOID - 1
-            self._mixed_content.paste(image, label, ignore=VOID, negative=negative, rng=rng)
-            label = np.where(label == negative, np.uint8(self._num_classes + 1), self._ids[label])
+            self._mixed_content.paste(image, label, rng=rng)
+            label = np.where(label == PASTED, np.uint8(self._num_classes + 1), self._ids[label])
         if self._jitter is not None:
             image = self._jitter(image, rng)
         return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(label)
@@ -98,11 +97,6 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             index, around = source.classes.draw(rng)
         else:
             index = int(rng.integers(len(source.pairs)))
-        image, label = source.pairs.image(index), source.pairs.label(index)
-        if image.shape[:2] != label.shape:
-            (height, width), (rows, columns) = image.shape[:2], label.shape
-            msg = (f'{source.pairs.root}: {source.pairs.names[index]}: the image is '
-                   f'{width}x{height}, its label {columns}x{rows}; want the same size')
-            raise ValueError(msg)
+        image, label = read_pair(source.pairs, index)
         nominal = source.pairs.size or (image.shape[0], image.shape[1])
         return self._crop(image, label, nominal, around=around, rng=rng)
