@@ -64,6 +64,7 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
     from rclpy.signals import SignalHandlerOptions
     from rclpy.utilities import remove_ros_args
 
+    from hybrid_perception.ros.freed_memory import keep_freed_memory
     from hybrid_perception.ros.segmentation_node import SegmentationNode
     from hybrid_perception.ros.sharing import Sharing
 
@@ -87,6 +88,8 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
         for node in nodes:
             if not stop.is_set():
                 node.autostart()
+        # After that, so that what loading the model has freed is given back.
+        keep_freed_memory()
         while not stop.is_set() and not any(n.failed and n.parameters.autostart for n in nodes):
             executor.spin_once(timeout_sec=SPIN_TIMEOUT)
         return 1 if any(node.failed for node in nodes) and not stop.is_set() else 0

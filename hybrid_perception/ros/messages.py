@@ -58,6 +58,30 @@ def msg_from_array(array: NDArray[Any], header: Header, encoding: str) -> Image:
     return message
 
 
+class ReusedImage:
+    """An image message whose memory serves frame after frame, for one publisher.
+
+    A publisher is through with a message when `publish` returns, so its memory can be written to
+    again; new memory of image size would cost a page fault for every 4 KiB.
+    """
+
+    def __init__(self) -> None:
+        """Start without memory."""
+        self._message: Image | None = None
+
+    def fill(self, array: NDArray[Any], header: Header, encoding: str) -> Image:
+        """Return a message of `array`, (H, W) or (H, W, C); good until the next one is filled."""
+        message, data = self._message, byte_view(array)
+        if message is None or len(message.data) != len(data):
+            self._message = msg_from_array(array, header, encoding)
+            return self._message
+        message.header, message.encoding = header, encoding
+        message.height, message.width = array.shape[:2]
+        message.step = array.nbytes // array.shape[0]
+        memoryview(message.data)[:] = data
+        return message
+
+
 def label_info_type() -> type | None:
     """Return vision_msgs/LabelInfo, or None where vision_msgs is not installed."""
     try:

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64, Header
 
 from hybrid_perception.ros.detections import detection_array_type, detections_msg
-from hybrid_perception.ros.messages import msg_from_array
+from hybrid_perception.ros.messages import ReusedImage
 from hybrid_perception.ros.qos import output_qos, overridable
 from hybrid_perception.scene import EXTRAS, IMAGES, LABELS, PICTURES, ImageOutput, Scene
 
@@ -33,6 +33,7 @@ class Outputs:
         if detections is not None:   # LabelInfoPublisher says so where it is
             types[OBJECTS] = detections
         self._publishers: dict[str, LifecyclePublisher] = {}
+        self._messages = {output.topic: ReusedImage() for output in IMAGES}
         try:
             for topic, message_type in types.items():
                 self._publishers[topic] = node.create_lifecycle_publisher(
@@ -64,8 +65,8 @@ class Outputs:
     ) -> None:
         for output in outputs:
             if output.topic in watched:
-                self._publishers[output.topic].publish(
-                    msg_from_array(output.render(scene), header, output.encoding))
+                self._publishers[output.topic].publish(self._messages[output.topic].fill(
+                    output.render(scene), header, output.encoding))
 
     def publish_timing(
         self, watched: Set[str], *, processing: float, latency: float | None,

@@ -18,6 +18,11 @@ def input_qos() -> QoSProfile:
     )
 
 
+def keeps_newest_only(profile: QoSProfile) -> bool:
+    """Return whether a subscription's queue is one deep."""
+    return bool(profile.history == HistoryPolicy.KEEP_LAST and profile.depth == 1)
+
+
 def output_qos() -> QoSProfile:
     """Return the outputs' profile: reliable, which serves best-effort readers as well."""
     return QoSProfile(

@@ -23,7 +23,7 @@ from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_c
 from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.parameter_server import ParameterServer
 from hybrid_perception.ros.parameters import NodeParameters, frame_style
-from hybrid_perception.ros.qos import input_qos, overridable
+from hybrid_perception.ros.qos import input_qos, keeps_newest_only, overridable
 from hybrid_perception.ros.sharing import Sharing
 from hybrid_perception.ros.statistics import FrameStatistics
 from hybrid_perception.ros.transitions import reported
@@ -78,6 +78,7 @@ class SegmentationNode(LifecycleNode):
         self._topic = self.resolve_topic_name('image') + ('/compressed' if compressed else '')
         self._log_handler = bridge_core_logging(self.get_logger())
         self._failure = self.create_guard_condition(self._on_engine_failure)
+        self._wake = self.create_guard_condition(lambda: None)
         self._jumps = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
                           on_clock_change=False),
@@ -125,14 +126,16 @@ class SegmentationNode(LifecycleNode):
             self, self._engine, self._outputs, self._statistics, self._drift,
             topic=self._topic, turns=self._sharing.turns,
             max_latency=self.parameters.max_latency,
-            style=self._style,
+            style=self._style, wake=self._wake.trigger,
             on_failure=self._report_failure)
+        inbox = self._worker.inbox
         self._inputs = [
             self.create_subscription(message_type, topic, callback, input_qos(),
-                                     qos_overriding_options=overridable())
-            for message_type, topic, callback in (
-                (self._message_type, self._topic, self._worker.put),
-                (CameraInfo, 'camera_info', self._worker.put_camera_info))]
+                                     qos_overriding_options=overridable(), callback_group=group)
+            for message_type, topic, callback, group in (
+                (self._message_type, self._topic, inbox.put, inbox.gate),
+                (CameraInfo, 'camera_info', self._worker.put_camera_info, None))]
+        inbox.gate.newest_only = keeps_newest_only(self._inputs[0].qos_profile)
         self._label_info.publish()
         self._label = 'active'
         self.get_logger().info(f'active: segments the newest image of {self._topic}')

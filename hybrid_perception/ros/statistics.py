@@ -34,6 +34,8 @@ class FrameStatistics:
         self._latency = RollingStatistics()
         self._begun = time.monotonic()
         self._last_input: float | None = None
+        self._listening = True
+        self._listened = 0.0
         self._last_output: float | None = None
 
     def begin(self) -> None:
@@ -41,17 +43,24 @@ class FrameStatistics:
         self.forget_rates()
         self._begun = time.monotonic()
         self._last_input = None
+        self.listen(listening=True)
 
-    def count(self, name: str) -> None:
-        """Add one to the field `name` of `Counts`."""
+    def count(self, name: str, frames: int = 1) -> None:
+        """Add frames to the field `name` of `Counts`."""
         with self._lock:
-            self._counts = replace(self._counts, **{name: getattr(self._counts, name) + 1})
+            self._counts = replace(self._counts, **{name: getattr(self._counts, name) + frames})
 
-    def receive(self) -> None:
-        """Note that a frame came in now."""
-        self.count('received')
+    def receive(self, frames: int = 1) -> None:
+        """Note that frames came in until now."""
+        self.count('received', frames)
         self._last_input = time.monotonic()
-        self._input.add(0.0)  # only its rate is of interest
+        for _ in range(frames):
+            self._input.add(0.0)  # only its rate is of interest
+
+    def listen(self, *, listening: bool) -> None:
+        """Note whether frames are taken from now on; silence begins anew with that."""
+        self._listening = listening
+        self._listened = time.monotonic()
 
     def complete(self, *, processing: float, latency: float | None) -> float | None:
         """Note that the outputs of a frame left now; return the seconds since the last ones.
@@ -93,8 +102,10 @@ class FrameStatistics:
 
     @property
     def silence(self) -> float:
-        """Return the seconds since the last frame, or since the node began to listen."""
-        return time.monotonic() - (self._last_input or self._begun)
+        """Return the seconds of listening since the last frame, or since the node began to."""
+        if not self._listening:
+            return 0.0
+        return time.monotonic() - max(self._last_input or self._begun, self._listened)
 
     @property
     def median_latency(self) -> float | None:

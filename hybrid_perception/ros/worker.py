@@ -15,11 +15,11 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
-from hybrid_perception.latest import LatestSlot
 from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.ros.camera_info import camera_info_for
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine
+from hybrid_perception.ros.inbox import Inbox
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.statistics import FrameStatistics
@@ -32,18 +32,15 @@ POLL = 0.1
 QUIET = 5.0
 """Seconds for which a repeated error is not logged again."""
 
-TIME_JUMP = 1.0
-"""Seconds by which stamps go back when a bag starts anew; less is mere reordering."""
-
-SETTLE = 1.0
-"""Seconds after that in which no frame is called late: /clock follows on a topic of its own."""
-
 
 class Worker:
     """One activation's inference thread.
 
-    The executor hands frames in by `put`; everything else happens in the thread, so that decoding
-    and conversion are done only for the frame that is used.
+    The executor hands frames in by the inbox; everything else happens in the thread, so that
+    decoding and conversion are done only for the frame that is used.
+
+    Attributes:
+        inbox: where the executor puts frames.
     """
 
     def __init__(
@@ -58,6 +55,7 @@ class Worker:
         turns: Turns,
         max_latency: float,
         style: Callable[[], Style],
+        wake: Callable[[], None],
         on_failure: Callable[[Exception], None],
     ) -> None:
         """Start the thread.
@@ -72,6 +70,7 @@ class Worker:
             turns: who of this process may run the engine next.
             max_latency: seconds; older frames are dropped; 0 is off.
             style: asked once per frame for the settings of the outputs.
+            wake: lets the executor look anew at what it may take.
             on_failure: called in the thread with what ended it.
         """
         self._node = node
@@ -82,36 +81,17 @@ class Worker:
         drift.reset()
         self._topic = topic
         self._turns = turns
-        self._waiting_since = 0.0
         self._max_latency = max_latency
         self._style = style
         self._on_failure = on_failure
         self._tracker = ObjectTracker()
-        self._slot: LatestSlot[Image | CompressedImage] = LatestSlot()
+        self.inbox = Inbox(node, topic, statistics, on_jump=self.forget, wake=wake)
         self._camera_info: CameraInfo | None = None
-        self._last_stamp = 0.0
         self._jumps = 0
-        self._unsettled_until = 0.0
         self._size: tuple[int, int] | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
-
-    def put(self, message: Image | CompressedImage) -> None:
-        """Hand in a frame; the one that still waits is dropped. Called by the executor."""
-        stamp = seconds(message.header.stamp)
-        if stamp < self._last_stamp - TIME_JUMP:
-            self._node.get_logger().info(
-                f'stamps of {self._topic} jumped back by {self._last_stamp - stamp:.1f} s: '
-                'statistics start anew')
-            self.forget()
-            self._unsettled_until = time.monotonic() + SETTLE
-        self._last_stamp = stamp
-        self._statistics.receive()
-        if self._slot.put(message) is None:
-            self._waiting_since = self._turn_stamp(stamp)
-        else:
-            self._statistics.count('overload')
 
     def put_camera_info(self, message: CameraInfo) -> None:
         """Hand in the camera's calibration. Called by the executor."""
@@ -120,26 +100,25 @@ class Worker:
     def forget(self) -> None:
         """Drop the frame that waits and forget the rates, because time jumped."""
         self._jumps += 1
-        self._slot.clear()
-        self._last_stamp = self._unsettled_until = 0.0
+        self.inbox.forget()
         self._statistics.forget_rates()
         self._drift.reset()
 
     def end(self, timeout: float) -> bool:
         """Finish the frame in flight and end the thread; return whether it ended in time."""
         self._ending.set()
-        self._slot.close()
+        self.inbox.close()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            if not self._slot.wait(timeout=POLL):
+            if not self.inbox.wait(timeout=POLL):
                 continue
             with ExitStack() as turn:
-                turn.enter_context(self._turns.take(self._waiting_since))
+                turn.enter_context(self._turns.take(self.inbox.waiting_since))
                 # Only now: while other cameras had their turn, a newer frame may have come.
-                message = self._slot.get(timeout=0.0)
+                message = self.inbox.take()
                 if message is not None and not self._answer(message, end_turn=turn.close):
                     return
 
@@ -174,7 +153,8 @@ class Worker:
         rgb = self._read(message)
         self._note_size(rgb.shape[1], rgb.shape[0])
         segmenter = self._engine.segmenter
-        segmentation = segmenter.segment(rgb)
+        with self.inbox.engine_at_work():
+            segmentation = segmenter.segment(rgb)
         end_turn()
         stamp = seconds(message.header.stamp)
         scene = Scene(segmentation, segmenter.output_view(rgb),
@@ -208,18 +188,10 @@ class Worker:
             self._camera_info, message.header, image=image,
             region=self._engine.shown_region(image), output=scene.segmentation.label.shape)
 
-    def _turn_stamp(self, stamp: float) -> float:
-        """Return the time since which a frame waits: its stamp, if that can be true.
-
-        A camera whose clock is off would otherwise always, or never, have the turn.
-        """
-        now = 1e-9 * float(self._node.get_clock().now().nanoseconds)
-        return min(max(stamp, now - TIME_JUMP), now)
-
     def _age(self, message: Image | CompressedImage) -> float | None:
         """Return the seconds since the stamp of a frame; None where that cannot be known."""
         stamp = seconds(message.header.stamp)
-        if stamp == 0.0 or time.monotonic() < self._unsettled_until:
+        if stamp == 0.0 or not self.inbox.settled:
             return None
         return 1e-9 * float(self._node.get_clock().now().nanoseconds) - stamp
 

@@ -15,7 +15,12 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from hybrid_perception.labels import ClassMap
-from hybrid_perception.ros.messages import label_info_msg, msg_from_array, rgb_from_msg
+from hybrid_perception.ros.messages import (
+    ReusedImage,
+    label_info_msg,
+    msg_from_array,
+    rgb_from_msg,
+)
 
 CLASSES = ClassMap(('road', 'car'), ((1, 2, 3), (4, 5, 6)), 2, 'unknown', (7, 8, 9))
 
@@ -32,6 +37,31 @@ def test_the_bytes_of_an_array_are_those_of_the_message(array, encoding, step):
     assert (message.step, message.encoding, message.is_bigendian) == (step, encoding, 0)
     assert message.data.tobytes() == array.tobytes()
     assert message.header.frame_id == 'camera'
+
+
+def test_a_reused_message_says_what_a_new_one_says_and_keeps_its_memory():
+    reused, generator = ReusedImage(), np.random.default_rng(0)
+    buffers = []
+    for shape, encoding in (((4, 6), 'mono8'), ((4, 6), 'mono8'), ((2, 4, 3), 'rgb8'),
+                            ((3, 8), 'mono8'), ((2, 3), '32FC1'), ((8, 6), 'mono8')):
+        array = generator.integers(0, 99, shape).astype(
+            np.float32 if encoding == '32FC1' else np.uint8)
+        header = Header(frame_id=f'frame {len(buffers)}')
+        message = reused.fill(array, header, encoding)
+        assert message == msg_from_array(array, header, encoding)
+        buffers.append(message.data)
+    assert all(buffer is buffers[0] for buffer in buffers[:5])   # 24 bytes each
+    assert len(buffers[5]) == 48
+
+
+def test_a_reused_message_is_published_as_it_was_filled(make_robot, picture):
+    robot = make_robot().start('label')
+    for level in (10, 200, 90):
+        robot.send(robot.image(np.full_like(picture, level)))
+        robot.send(robot.image(picture))
+    labels = [message.data.tobytes() for message in robot.received['label']]
+    assert labels[1] == labels[3] == labels[5]
+    assert len(set(labels)) >= 2
 
 
 def test_filling_a_large_message_costs_about_a_copy():
