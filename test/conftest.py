@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 import os
 from pathlib import Path
 from typing import Any
 
+from headless_chromium import HeadlessChromium, find_chromium
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -127,3 +128,13 @@ def make_tiny_model(tmp_path: Path) -> MakeTinyModel:
 def tiny_model(make_tiny_model: MakeTinyModel) -> Path:
     """Write the tiny model of 32x64 pixels; give the path of its manifest."""
     return make_tiny_model()
+
+
+@pytest.fixture(scope='session')
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeadlessChromium]:
+    """Start a headless Chromium; skips where there is none."""
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip('no Chromium is installed (Debian: apt install chromium)')
+    with HeadlessChromium(executable, tmp_path_factory.mktemp('profile'), (1400, 1200)) as browser:
+        yield browser

@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
+import time
 
+import cv2
+from free_ports import free_ports
 import numpy as np
 import pytest
 
@@ -78,3 +83,51 @@ def test_silence_is_told(classes, caplog, monkeypatch):
 def test_a_bad_name_is_refused(classes):
     with pytest.raises(ParameterError, match='cannot subscribe to /no such node'):
         LiveView(classes, node='/no such node')
+
+
+@pytest.fixture
+def live_page(tiny_model):
+    """Start ``view --live`` as a process of its own; gives the address of its page."""
+    pytest.importorskip('rerun', reason='rerun-sdk is not installed: the extra [view]')
+    command = [sys.executable, '-m', 'hybrid_perception.cli.main', 'view', '--live', '--model',
+               str(tiny_model), '--color-range', '-128', '128', '--no-browser', '--port',
+               str(free_ports())]
+    with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+PATIENCE = 200.0
+"""Seconds for a colour to appear; a processor paints every pixel."""
+
+
+def painted(path, color):
+    """Count the pixels of a screenshot that have a colour, up to the loss of JPEG."""
+    picture = cv2.imread(str(path))[..., ::-1].astype(np.int16)
+    return int((np.abs(picture - color).max(axis=2) <= 6).sum())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_browser_follows_the_running_node(make_robot, live_page, browser, tmp_path):
+    robot = make_robot()
+    robot.start()
+    browser.resize(900, 600)
+    browser.open(f'{live_page}&renderer=webgl')
+    screenshot = tmp_path / 'live.png'
+    # Colours of neither the viewer nor the legend; each is dull enough to be known.
+    for color in ((150, 60, 90), (40, 120, 140)):
+        assert not screenshot.exists() or painted(screenshot, color) < 100
+        rgb = np.full((32, 64, 3), color, np.uint8)
+        begin, seen = time.monotonic(), 0
+        while seen < 2000 and time.monotonic() - begin < PATIENCE:
+            for _ in range(10):
+                robot.camera.publish(robot.stamped(robot.image(rgb)))
+                robot.spin(0.2)
+            browser.screenshot(screenshot)
+            seen = painted(screenshot, color)
+        assert seen >= 2000, f'{color} never came into the camera view'
+    browser.resize(1400, 1200)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from headless_chromium import HeadlessChromium, find_chromium
 import pytest
 
 from hybrid_perception.manifest import load_manifest
@@ -32,16 +31,6 @@ def seen(tmp_path, replay):  # noqa: F811
     """Write a bag of ten frames with the inputs in it."""
     return replay(write_bag(tmp_path / 'in', camera(range(10))), '--with-input',
                   output='seen.mcap')
-
-
-@pytest.fixture(scope='session')
-def browser(tmp_path_factory):
-    """Start a headless Chromium; skips where there is none."""
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip('no Chromium is installed (Debian: apt install chromium)')
-    with HeadlessChromium(executable, tmp_path_factory.mktemp('profile'), (1400, 1200)) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -16,6 +15,7 @@ import time
 from urllib.request import urlopen
 
 import cv2
+from free_ports import free_ports
 import numpy as np
 import pytest
 
@@ -27,17 +27,6 @@ from hybrid_perception.view.view_frame import ViewFrame
 
 PATIENCE = 400.0
 RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
-
-
-def free_ports() -> int:
-    """Find a port that is free, and so is the next one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(('0.0.0.0', 0))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(('0.0.0.0', port + 1))
-                return port
 
 
 @pytest.fixture
