@@ -1,23 +1,23 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Time what the node makes of one segmented frame: each output, the objects, the look for drift.
+"""What the node makes of one segmented frame: each output, the objects, the look for drift.
 
 Counted is the time of the processor, in one thread, so that other load on the machine does
-little; all take turns within one run, and the ratio is the median of the ratios to the plainest of
-them, the mask, within a round. The frame is drawn by chance: blobs of unknown, more than a street
-has.
+little.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-import json
+import random
 import time
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmark.interleaved import ratio
+from benchmark.table import Settings, Table
 from hybrid_perception.calibration.drift_monitor import DriftMonitor
 from hybrid_perception.calibration.drift_table import BINS, DriftReference
 from hybrid_perception.labels import ClassMap
@@ -26,6 +26,8 @@ from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.scene import IMAGES, Scene, Style
 from hybrid_perception.segmentation import Segmentation
 
+SIZE = (720, 1280)
+ROUNDS = 30
 CLASSES = ClassMap(
     tuple(f'class {number}' for number in range(19)),
     tuple((13 * number, 255 - 13 * number, 128) for number in range(19)), 19, 'unknown',
@@ -66,38 +68,35 @@ def tasks(scene: Scene) -> dict[str, Callable[[], object]]:
     }
 
 
-def main() -> None:
-    """Run, print a table and one JSON line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--size', type=int, nargs=2, default=(720, 1280),
-                        metavar=('HEIGHT', 'WIDTH'))
-    parser.add_argument('--rounds', type=int, default=30)
-    parser.add_argument('--seed', type=int, default=0)
-    arguments = parser.parse_args()
+def measure(settings: Settings) -> list[Table]:
+    """Measure at the size of a common camera."""
     cv2.setNumThreads(1)
-    scene = draw_scene(*arguments.size, arguments.seed)
-    timed = tasks(scene)
-    seconds = {name: np.empty(arguments.rounds) for name in timed}
-    for task in timed.values():   # the first call allocates
-        task()
-    for number in range(arguments.rounds):
-        for name, task in timed.items():
-            start = time.process_time()
-            task()
-            seconds[name][number] = time.process_time() - start
+    scene = draw_scene(*((90, 160) if settings.quick else SIZE), seed=0)
+    seconds = process_seconds(tasks(scene), settings.rounds(ROUNDS))
+    height, width = scene.view.shape[:2]
     unknown = float(np.mean(scene.mask != 0))
-    print(f'{arguments.size[0]}x{arguments.size[1]}, {100 * unknown:.1f} % unknown, '
-          f'{len(scene.objects)} objects, one thread, {arguments.rounds} rounds')
-    figures = {
-        name: {'ms': 1000 * float(np.median(times)),
-               'ratio': float(np.median(times / seconds['open_set_mask']))}
-        for name, times in seconds.items()}
-    for name, figure in figures.items():
-        print(f'{name:<22}{figure["ms"]:8.2f} ms {figure["ratio"]:8.2f} x')
-    print(json.dumps({'size': list(arguments.size), 'unknown': unknown,
-                      'objects': len(scene.objects), 'figures': figures}))
+    return [Table(
+        'What each output costs', ('output', 'CPU ms', 'to the mask'),
+        tuple((name, f'{1000 * np.median(times):.2f}',
+               f'{ratio(seconds, name, "open_set_mask"):.2f}') for name, times in seconds.items()),
+        f'{width}x{height}, {100 * unknown:.1f} % unknown, {len(scene.objects)} objects, one '
+        f'thread, {len(seconds["open_set_mask"])} rounds in random order, by the time of the '
+        'processor. The frame is drawn by chance: blobs of unknown, more than a street has. None '
+        'of it is spent on outputs that nobody reads.')]
 
 
-if __name__ == '__main__':
-    main()
+def process_seconds(
+    calls: dict[str, Callable[[], object]], rounds: int
+) -> dict[str, NDArray[np.float64]]:
+    """Time calls by turns, by the processor: (rounds,) seconds by name."""
+    shuffle, order = random.Random(0).shuffle, list(calls)
+    for call in calls.values():   # the first call allocates
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        shuffle(order)
+        for name in order:
+            start = time.process_time()
+            calls[name]()
+            seconds[name].append(time.process_time() - start)
+    return {name: np.array(times) for name, times in seconds.items()}

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 
+from benchmark.page import read_sections, write_page
 from benchmark.sections import SECTIONS, Section
 from benchmark.table import MODELS, NotMeasured, Settings, Table
 from hybrid_perception.backends.cores import usable_cores
@@ -41,21 +42,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.child:
         return _measure_here(options.only[0], settings, options.child)
     chosen = [s for s in SECTIONS if not options.only or s.module in options.only]
-    parts, failed = [_head(settings)], []
+    page = _Page(options.output, chosen, settings)
     for section in chosen:
-        start = time.monotonic()
+        start, when = time.monotonic(), _when(section, settings)
         text, good = _measure_apart(section, sys.argv[1:] if arguments is None else arguments)
-        failed += [] if good else [section.module]
+        page.add(section, f'{when}\n\n{text}', good=good)
         print(f'{section.module}: {time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
-        parts.append(f'## {section.title}\n\n{text}')
-    document = '\n'.join(parts)
-    if options.output:
-        options.output.write_text(document, encoding='utf-8')
-    else:
-        print(document)
-    if failed:
-        print(f'benchmark: failed: {", ".join(failed)}', file=sys.stderr)
-    return 1 if failed else 0
+    if not options.output:
+        print(page.text())
+    if page.failed:
+        print(f'benchmark: failed: {", ".join(page.failed)}', file=sys.stderr)
+    return 1 if page.failed else 0
+
+
+class _Page:
+    """The page as it grows: written after every section, so that what was measured stays."""
+
+    def __init__(self, path: Path | None, chosen: Sequence[Section], settings: Settings) -> None:
+        self.failed: list[str] = []
+        self._path = path
+        self._titles = [section.title for section in (SECTIONS if path else chosen)]
+        self._notes = _notes(settings)
+        self._before: dict[str, str] = {}
+        if path and path.is_file():
+            self._before = read_sections(path.read_text(encoding='utf-8'))
+        self._measured: dict[str, str] = {}
+
+    def add(self, section: Section, text: str, *, good: bool) -> None:
+        """Take a section; one that failed does not replace older figures."""
+        if not good:
+            self.failed.append(section.module)
+        if good or section.title not in self._before:
+            self._measured[section.title] = text
+        if self._path:
+            self._path.write_text(self.text(), encoding='utf-8')
+
+    def text(self) -> str:
+        """Return the page as it is now."""
+        return write_page(self._titles, self._measured, self._before, self._notes)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,19 +156,18 @@ def _measure_here(name: str, settings: Settings, path: Path) -> int:
     return 0
 
 
-def _head(settings: Settings) -> str:
+def _notes(settings: Settings) -> str:
     rule = ('**A quick run: it proves that the benchmarks run; the figures mean nothing.**\n\n'
             if settings.quick else '')
-    return (
-        '# Performance\n\n'
-        'Written by `make benchmark`; do not edit. Times are wall-clock; "to X" is the median of\n'
-        'the ratios within a round, and every round calls everything once in random order.\n\n'
-        f'{rule}* {datetime.date.today().isoformat()}, commit {_commit()}, {_processor()}, '
-        f'{usable_cores()} usable core(s), load before: {os.getloadavg()[0]:.1f}\n'
-        f'* {platform.system()} {platform.release()}, Python {platform.python_version()}, '
-        f'{_versions()}\n'
-        f'* `python3 -m benchmark.run --threads {",".join(map(str, settings.threads))}`'
-        ' (one section: `--only NAME`)\n')
+    return (f'{rule}Newest section on {platform.system()} {platform.release()}, Python '
+            f'{platform.python_version()}, {_versions()}.\n')
+
+
+def _when(section: Section, settings: Settings) -> str:
+    return (f'*{datetime.date.today().isoformat()}, commit {_commit()}, {_processor()}, '
+            f'{usable_cores()} usable core(s), load before: {os.getloadavg()[0]:.1f}; '
+            f'`python3 -m benchmark.run --only {section.module} --threads '
+            f'{",".join(map(str, settings.threads))}{" --quick" if settings.quick else ""}`*')
 
 
 def _commit() -> str:

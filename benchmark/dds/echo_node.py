@@ -1,6 +1,9 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of any rclpy node: takes an image and sends as many bytes as ours, made of nothing."""
+"""The floor of any rclpy node: takes an image and sends as many bytes as ours, made of nothing.
+
+A JPEG it decodes, as any node must that looks at the picture.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import argparse
 import contextlib
 import time
 
+import cv2
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -39,6 +43,8 @@ class EchoNode(Node):
 
     def _answer(self, message: Image | CompressedImage) -> None:
         start = time.monotonic()
+        if isinstance(message, CompressedImage):
+            cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
         for publisher, blank, array in self._outputs:
             output = Image(header=message.header, height=blank.height, width=blank.width,
                            encoding=blank.encoding, step=blank.step)

@@ -14,6 +14,7 @@ import pytest
 from benchmark.dds.pass_through import write_pass_through
 from benchmark.dds.processes import Received, read_log
 from benchmark.node_time import _last_of_frames
+from benchmark.several_cameras import APART, NARROW, SHARED, Case, better, verdict, ways
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,25 @@ def test_the_free_model_answers_in_the_form_of_the_real_one(tiny_model, tmp_path
         np.full((1, height, width, 3), 7, np.uint8))
     assert (label.shape, label.dtype, score.shape, score.dtype) == (
         (height, width), np.uint8, (height, width), np.float32)
+
+
+def cameras(way, *, rate=10.0, p99=200.0, resident=400.0, least=50, count=2):
+    return Case(count, way, rate, least, 60, 100.0, p99, resident)
+
+
+def test_the_better_way_has_more_labels_then_younger_ones_then_less_memory():
+    assert better([cameras(SHARED), cameras(APART, rate=10.5, resident=800)]).way == APART
+    assert better([cameras(SHARED), cameras(APART, rate=10.2, resident=800)]).way == SHARED
+    assert better([cameras(SHARED, p99=300), cameras(APART, rate=10.2)]).way == APART
+    assert better([cameras(SHARED), cameras(APART, rate=20, least=20)]).way == SHARED
+    text = verdict([cameras(SHARED, count=1), cameras(SHARED), cameras(APART, rate=20)])
+    assert '2 cameras: **apart**' in text
+    assert '1 cameras' not in text
+
+
+def test_engines_of_one_thread_each_are_a_way_of_their_own_where_there_are_more():
+    assert ways(1, 2) == ways(4, 1) == (SHARED, APART)
+    assert ways(2, 2) == (SHARED, APART, NARROW)
 
 
 @pytest.mark.ros

@@ -17,6 +17,7 @@ import pytest
 
 from benchmark.flops import count, heads_output
 from benchmark.interleaved import ratio, take_turns
+from benchmark.page import read_sections, write_page
 from benchmark.run import main
 from benchmark.sections import SECTIONS
 from benchmark.table import NotMeasured, Table
@@ -51,6 +52,34 @@ def test_a_model_that_is_not_there_fails_its_section_alone(tmp_path):
     assert 'failed: core' in done.stderr
     assert 'none.json' in done.stdout
     assert '# Performance' in done.stdout
+
+
+def test_a_section_that_is_not_measured_again_stays_with_its_own_date(tiny_model, tmp_path):
+    path = tmp_path / 'performance.md'
+    old = '*2026-01-02, commit abc*\n\n### Start\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n'
+    path.write_text(write_page(
+        ['Start', 'Memory', 'Gone'],
+        {'Start': old, 'Memory': 'worthless\n', 'Gone': 'no such section\n'}, {}, 'notes\n'))
+    done = run('--quick', '--model', tiny_model, '--threads', '1', '--only', 'memory',
+               '--output', path)
+    assert done.returncode == 0, done.stderr
+    text = path.read_text(encoding='utf-8')
+    sections = read_sections(text)
+    assert list(sections) == [section.title for section in SECTIONS]
+    assert sections['Start'] == old
+    assert 'engine alone' in sections['Memory']
+    assert '--only memory --threads 1 --quick' in sections['Memory']
+    assert sections['Transport'] == '*Not measured yet.*\n'
+    assert 'worthless' not in text
+    assert 'no such section' not in text
+
+
+def test_a_failure_does_not_replace_older_figures(tmp_path):
+    path = tmp_path / 'performance.md'
+    path.write_text(write_page(['Memory'], {'Memory': 'figures\n'}, {}, ''))
+    done = run('--quick', '--model', tmp_path / 'none.json', '--only', 'memory', '--output', path)
+    assert done.returncode == 1
+    assert read_sections(path.read_text(encoding='utf-8'))['Memory'] == 'figures\n'
 
 
 def test_wrong_usage_is_2():
