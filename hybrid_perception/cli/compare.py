@@ -127,6 +127,7 @@ def _document(comparison: Comparison, violations: list[str]) -> dict[str, Any]:
         'extra': [[prefix, str(stamp)] for prefix, stamp in comparison.extra],
         'reached': comparison.reached(),
         'score_percentiles': comparison.score_percentiles,
+        'score_drift': comparison.score_drift,
         'times_ms': comparison.times,
         'violations': violations,
     }

@@ -18,10 +18,12 @@ from hybrid_perception.compare.difference import (
 )
 from hybrid_perception.compare.matching import FramePair, match_frames
 from hybrid_perception.compare.output_frame import OutputFrame, output_topics, read_frames
+from hybrid_perception.compare.score_drift import ScoreDrift
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.replay.bag_reader import BagReader
 from hybrid_perception.replay.frame import Stamp
 
+SCORE = 'anomaly_score'
 FrameKey = tuple[str, Stamp]
 
 
@@ -35,6 +37,7 @@ class Comparison:
         missing: frames that only the first has.
         extra: frames that only the second has.
         score_percentiles: difference of the score by percentage of pixels.
+        score_drift: distance of the distributions of the scores, 0..1; see ``ScoreDrift``.
         times: median and 95th percentile of the node's own timings, by topic name, of both bags,
             milliseconds; only of live recordings.
     """
@@ -45,6 +48,7 @@ class Comparison:
     missing: list[FrameKey] = field(default_factory=list)
     extra: list[FrameKey] = field(default_factory=list)
     score_percentiles: dict[float, float] = field(default_factory=dict)
+    score_drift: float | None = None
     times: dict[str, tuple[tuple[float, float], tuple[float, float]]] = field(
         default_factory=dict)
 
@@ -67,6 +71,7 @@ class Comparison:
             'min_mask_iou': worst('mask_iou', min),
             'max_score_difference': worst('score_max', max),
             'max_mean_score_difference': worst('score_mean', max),
+            'max_score_drift': self.score_drift,
         }
 
     def worst(self, count: int) -> list[FrameDifference]:
@@ -89,7 +94,7 @@ def compare_bags(
         ParameterError: A bag cannot be read, or the two hold nothing to compare.
     """
     comparison = Comparison(first, second)
-    histogram = ScoreHistogram()
+    histogram, drift = ScoreHistogram(), ScoreDrift()
     for pair in paired_frames(first, second):
         key = pair.either.prefix, pair.either.stamp
         if pair.second is None:
@@ -98,6 +103,8 @@ def compare_bags(
             comparison.extra.append(key)
         else:
             comparison.differences.append(compare_frames(pair.first, pair.second, histogram))
+            if SCORE in pair.first.images and SCORE in pair.second.images:
+                drift.add(pair.first.images[SCORE], pair.second.images[SCORE])
         progress()
     if not comparison.differences:
         raise ParameterError(
@@ -106,6 +113,7 @@ def compare_bags(
     if comparison.values('score_max'):
         comparison.score_percentiles = {
             percent: histogram.percentile(percent) for percent in PERCENTILES}
+    comparison.score_drift = drift.distance()
     ours, theirs = _times(first), _times(second)
     comparison.times = {name: (ours[name], theirs[name]) for name in ours if name in theirs}
     return comparison

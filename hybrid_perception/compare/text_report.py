@@ -36,6 +36,9 @@ def text_lines(comparison: Comparison, violations: list[str]) -> list[str]:
         shown = ', '.join(f'{percent:g} % {value:.3g}'
                           for percent, value in comparison.score_percentiles.items())
         lines.append(f'{"score difference, pixels":<26}{shown}')
+    if comparison.score_drift is not None:
+        lines.append(f'{"score drift":<26}{comparison.score_drift:.3g} (0: distributed alike, 1: '
+                     'nothing in common)')
     for name, times in comparison.times.items():
         shown = ' -> '.join(f'median {median:.1f}, 95 % {high:.1f}' for median, high in times)
         lines.append(f'{name:<26}{shown}')

@@ -26,6 +26,7 @@ class Tolerances:
         min_mask_iou: of the worst frame, 0..1.
         max_score_difference: of the worst pixel.
         max_mean_score_difference: of the worst frame.
+        max_score_drift: of the distributions of all scores, 0..1; 1 is no limit.
     """
 
     max_missing_frames: float = 0
@@ -35,6 +36,7 @@ class Tolerances:
     min_mask_iou: float = 1.0
     max_score_difference: float = 0.0
     max_mean_score_difference: float = 0.0
+    max_score_drift: float = 1.0
 
     def violations(self, reached: Mapping[str, float | None]) -> list[str]:
         """Say what lies outside; see ``find_violations``."""

@@ -14,6 +14,7 @@ from rosbags.highlevel import AnyReader
 from hybrid_perception.compare.difference import ScoreHistogram, score_distance
 from hybrid_perception.compare.matching import WINDOW, match_frames
 from hybrid_perception.compare.output_frame import OutputFrame
+from hybrid_perception.compare.score_drift import ScoreDrift
 from hybrid_perception.compare.tolerances import Tolerances
 from hybrid_perception.replay.frame import Stamp
 
@@ -112,6 +113,60 @@ def test_tolerances_of_a_file_are_kept(tmp_path, golden, run_tool):
     percentiles = json.loads(run_tool(
         'compare', golden, changed, '--json', model=None)[1])['score_percentiles']
     np.testing.assert_allclose(list(percentiles.values()), 0.25, rtol=0.02)
+
+
+def test_drift_is_of_the_distribution_and_not_of_pixels():
+    draw = np.random.default_rng(0)
+    scores = draw.normal(-30, 5, (6, 200, 200)).astype(np.float32)
+    same, shuffled, moved, drawn, far = (ScoreDrift() for _ in range(5))
+    for score in scores:
+        same.add(score, score)
+        shuffled.add(score, draw.permutation(score.ravel()).reshape(score.shape))
+        moved.add(score, score + np.float32(5))   # by a standard deviation
+        drawn.add(score, draw.normal(-30, 5, score.shape).astype(np.float32))
+        far.add(score, score + np.float32(1000))
+    assert same.distance() == 0.0
+    assert shuffled.distance() < 0.03   # other pixels are looked at
+    assert drawn.distance() < 0.03
+    assert far.distance() == pytest.approx(1.0, abs=1e-6)
+    # Two normal distributions a standard deviation apart, by numerical integration.
+    x = np.linspace(-12, 13, 20_001)
+    one, other = (np.exp(-(x - mean) ** 2 / 2) / np.sqrt(2 * np.pi) for mean in (0, 1))
+    middle = (one + other) / 2
+    divergence = sum((p * np.log2(np.maximum(p, 1e-300) / middle)).sum() for p in (one, other)) / 2
+    assert moved.distance() == pytest.approx(np.sqrt(divergence * (x[1] - x[0])), rel=0.03)
+
+
+def test_drift_passes_over_frames_without_a_score():
+    drift, nothing = ScoreDrift(), np.full((4, 4), np.nan, np.float32)
+    drift.add(nothing, nothing)
+    assert drift.distance() is None
+    score = np.arange(16, dtype=np.float32).reshape(4, 4)
+    drift.add(score, score)
+    drift.add(score, nothing)
+    assert drift.distance() == 0.0
+
+
+def test_drift_is_told_and_may_be_limited(tmp_path, golden, run_tool):
+    def change(topic, message):
+        if topic.endswith('anomaly_score'):
+            message.data.view(np.float32)[:] += 10
+
+    assert 'score drift               0 (' in run_tool('compare', golden, golden, model=None)[1]
+    changed = altered(tmp_path / 'changed', golden, change)
+    limits = {'max_score_difference': 11, 'max_mean_score_difference': 11}
+    file = tmp_path / 'limits.json'
+    file.write_text(json.dumps(limits))
+    code, out, _ = run_tool(
+        'compare', golden, changed, '--tolerances', file, '--json', model=None)
+    assert code == 0   # no limit unless one is asked for
+    found = json.loads(out)['score_drift']
+    assert 0.05 < found < 0.9
+    for limit, expected in ((found + 0.01, 0), (found - 0.01, 1)):
+        file.write_text(json.dumps({**limits, 'max_score_drift': limit}))
+        code, out, _ = run_tool('compare', golden, changed, '--tolerances', file, model=None)
+        assert code == expected, out
+    assert 'score_drift is 0.' in out
 
 
 @pytest.mark.parametrize(('content', 'said'), [
