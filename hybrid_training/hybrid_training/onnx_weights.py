@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from hybrid_training.exceptions import CheckpointError
+from hybrid_training.export.normalisation import SUFFIX
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 
 BATCH = 4
@@ -78,6 +79,7 @@ def restore(
     Raises:
         CheckpointError: names or shapes do not fit.
     """
+    weights = _unscale(weights, model.encoder.std)
     pairs = normalised_convolutions(model)
     state = model.state_dict()
     wanted = {f'{conv}.weight': f'{conv}.weight' for conv in pairs}
@@ -94,6 +96,13 @@ def restore(
                   f'{bn}.weight': torch.ones_like(layer.weight)}
     model.load_state_dict({**state, **found})
     _unfold(model, pairs, crops)
+
+
+def _unscale(
+        weights: Mapping[str, torch.Tensor], deviation: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Undo what `fold_deviation` did to the first convolution at export."""
+    return {name.removesuffix(SUFFIX): value * deviation.cpu() if name.endswith(SUFFIX) else value
+            for name, value in weights.items()}
 
 
 def _entry(weights: Mapping[str, torch.Tensor], name: str, like: torch.Tensor, source: str,

@@ -17,11 +17,13 @@ from hybrid_training.config import ModelConfig
 from hybrid_training.data.class_list import CAMVID, CITYSCAPES
 from hybrid_training.evaluation.predictors import NetworkPredictor
 from hybrid_training.exceptions import CheckpointError
+from hybrid_training.export.normalisation import SUFFIX
 from hybrid_training.models.network import build_network
 from hybrid_training.onnx_weights import normalised_convolutions, read_initializers, restore
 from hybrid_training.starting_weights import load_start
 
 ROOT = Path(__file__).parents[2]
+STEM = 'encoder.features.conv_stem.weight'
 [SHIPPED] = (ROOT / 'models').glob('*_1024x512.onnx')
 
 
@@ -118,10 +120,23 @@ def test_graph_without_its_head_and_no_graph_are_refused(tmp_path, crops):
 
 def test_filter_of_zeros_stays_finite(crops):
     graph = read_initializers(SHIPPED)
-    name = 'encoder.features.conv_stem.weight'
+    [name] = [n for n in graph if n.startswith(STEM) and graph[n].ndim == 4]
     graph[name] = graph[name].clone()
     graph[name][3] = 0
     model = build_network(ModelConfig(), 19, pretrained=False).eval()
     restore(model, graph, source='x', crops=crops[:1], class_head=True)
     with torch.no_grad():
         assert all(torch.isfinite(m).all() for m in model(crops[:1].float()))
+
+
+def test_weights_that_took_in_the_deviation_are_given_back_as_they_were(crops):
+    graph = read_initializers(SHIPPED)
+    [name] = [n for n in graph if n.startswith(STEM) and graph[n].ndim == 4]
+    model = build_network(ModelConfig(), 19, pretrained=False)
+    weight = graph.pop(name)
+    plain = weight * model.encoder.std if name.endswith(SUFFIX) else weight
+    restored = []
+    for given in ({STEM: plain}, {f'{STEM}{SUFFIX}': plain / model.encoder.std}):
+        restore(model, {**graph, **given}, source='x', crops=crops[:1], class_head=True)
+        restored.append(model.state_dict()[STEM].clone())
+    torch.testing.assert_close(restored[0], restored[1])

@@ -16,9 +16,9 @@ from hybrid_training.export.tail import (
     PhaseLabel,
     PhaseUpsample,
     Tail,
-    clamped_likelihood,
-    shifted_likelihood,
-    whole_likelihood,
+    direct_score,
+    shifted_score,
+    whole_score,
 )
 from hybrid_training.export.tail_names import DEFAULT_TAIL, TAIL_NAMES
 from hybrid_training.scores import hybrid_score
@@ -81,25 +81,35 @@ def test_coarse_labels_are_exact_where_they_are_computed():
     assert torch.equal(half[:, 1::2, 1::2], half[:, ::2, ::2])
 
 
+def wanted_score(logits, dataset_logit):
+    """Return s_H in float64, each part by a stable function of its own."""
+    likelihood = torch.logsumexp(logits.double(), 1, keepdim=True)
+    return (functional.logsigmoid(dataset_logit.double()) - likelihood).float()
+
+
 @pytest.mark.parametrize('level', [-80.0, -30.0, 0.0, 30.0, 80.0])
-@pytest.mark.parametrize(
-    'likelihood', [shifted_likelihood, clamped_likelihood, whole_likelihood])
-def test_likelihoods_are_right_within_80(likelihood, level):
+@pytest.mark.parametrize('dataset_level', [-1e4, -90.0, -3.0, 0.0, 3.0, 90.0, 1e4])
+@pytest.mark.parametrize('score', [direct_score, shifted_score, whole_score])
+def test_scores_are_right_within_80_whatever_the_dataset_logit(score, level, dataset_level):
+    dataset_logit = torch.full((1, 1, 1, 2), dataset_level)
     logits = torch.full((1, 255, 1, 2), -80.0)
-    logits[:, 7] = level
-    wanted = torch.logsumexp(logits.double(), 1, keepdim=True).float()
-    torch.testing.assert_close(likelihood(logits), wanted, atol=1e-4, rtol=1e-6)
-    torch.testing.assert_close(  # all classes alike: the largest sum
-        likelihood(torch.full((1, 255, 1, 1), level)).item(), level + 5.5412635, atol=1e-4, rtol=0)
+    logits[:, 7, :, 0] = level
+    logits[..., 1] = level  # all classes alike: the largest sum
+    torch.testing.assert_close(
+        score(logits, dataset_logit), wanted_score(logits, dataset_logit), atol=1e-4, rtol=1e-6)
 
 
-def test_the_default_likelihood_has_no_range_and_the_clamped_one_goes_flat():
-    for level in (-1e4, -200.0, 200.0, 1e4):
-        logits = torch.tensor([level, level - 3.0]).view(1, 2, 1, 1)
-        wanted = torch.logsumexp(logits.double(), 1).item()
-        assert TAILS[DEFAULT_TAIL].likelihood(logits).item() == pytest.approx(wanted, rel=1e-6)
-        flat = clamped_likelihood(logits).item()
-        assert abs(flat) == pytest.approx(80, abs=0.7)
+@pytest.mark.parametrize('level', [-1e4, -200.0, 200.0, 1e4])
+@pytest.mark.parametrize('dataset_level', [-50.0, 0.0])
+def test_beyond_85_the_default_goes_flat_and_the_shifted_one_stays_exact(level, dataset_level):
+    logits = torch.tensor([level, level - 3.0]).view(1, 2, 1, 1)
+    dataset_logit = torch.full((1, 1, 1, 1), dataset_level)
+    right = wanted_score(logits, dataset_logit).item()
+    found = TAILS['phase-shifted'].score(logits, dataset_logit).item()
+    assert found == pytest.approx(right, rel=1e-6)
+    flat = direct_score(logits, dataset_logit).item()
+    likelihood = functional.logsigmoid(torch.tensor(dataset_level)).item() - flat
+    assert likelihood == pytest.approx(87.5 if level > 0 else -85.2, abs=0.1)
 
 
 @pytest.mark.parametrize('kind', TAIL_NAMES)
@@ -121,7 +131,9 @@ def test_graphs_say_the_same_and_keep_the_parsers_rules(kind, tmp_path):
     extreme = maps.clone()
     extreme[:, 1] = 79.0
     extreme[:, K] = -300.0  # sure inliers: log(sigmoid) would be -inf
-    for given in (maps, extreme):
+    beyond = maps.clone()
+    beyond[:, 1] = 500.0
+    for given in (maps, extreme, beyond, -beyond):
         label, score = session.run(['label', 'anomaly_score'], {'maps': given.numpy()})
         wanted_label, wanted_score = Tail(K, kind)(given)
         torch.testing.assert_close(torch.from_numpy(score), wanted_score, atol=1e-4, rtol=1e-5)

@@ -11,6 +11,7 @@ import onnx
 import torch
 
 from hybrid_training.export.graph import deployed
+from hybrid_training.export.normalisation import fold_deviation
 from hybrid_training.export.tail_names import DEFAULT_TAIL
 from hybrid_training.models.dense_hybrid import DenseHybridNet
 from hybrid_training.models.upgrade import UpgradedNet
@@ -45,6 +46,7 @@ def write_onnx(
         program.save(str(path), external_data=False)
     exported = onnx.load(str(path))
     forget_origin(exported)
+    fold_deviation(exported)
     onnx.save(exported, str(path))
 
 

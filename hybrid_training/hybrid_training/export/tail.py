@@ -22,7 +22,8 @@ from hybrid_training.export.tail_names import DEFAULT_TAIL
 from hybrid_training.scores import discriminative_score
 
 STRIDE = 4
-LIMIT = 80.0  # e^80 times 255 classes is still a float32, and e^-80 is no subnormal
+SMALLEST, LARGEST = 1e-37, 1e38
+"""Sums of exponentials: e^-85 is no subnormal, and e^87 has room for a factor of 2 in float32."""
 
 
 def phase_kernels(stride: int = STRIDE) -> torch.Tensor:
@@ -114,24 +115,40 @@ def _resize(maps: torch.Tensor) -> torch.Tensor:
         maps, scale_factor=STRIDE, mode='bilinear', align_corners=False)
 
 
-def shifted_likelihood(logits: torch.Tensor) -> torch.Tensor:
-    """Return ln p̂(x) of logits (1, K, h, w) as (1, 1, h, w): exact for any finite logits."""
-    largest = logits.amax(dim=1, keepdim=True)
-    return largest + (logits - largest).exp().sum(dim=1, keepdim=True).log()
+def direct_score(logits: torch.Tensor, dataset_logit: torch.Tensor) -> torch.Tensor:
+    """Return s_H of logits (1, K, h, w) and dataset logit (1, 1, h, w) as (1, 1, h, w).
 
-
-def clamped_likelihood(logits: torch.Tensor) -> torch.Tensor:
-    """Return ln p̂(x) as (1, 1, h, w): exact while the largest logit is within ±80, else flat.
-
-    It neither overflows nor reaches -inf. The sum is a convolution, the engines' best operator.
+    Exact while ln p̂(x) is within ±85. Beyond, where networks do not go (the shipped one's logits
+    are within ±17), it stays at -85 or 87: finite, and parity at export would refuse it.
     """
-    powers = logits.clamp(-LIMIT, LIMIT).exp()
-    return functional.conv2d(powers, torch.ones(1, logits.shape[1], 1, 1)).log()
+    # On the sum, which is one map: on the logits it would be one more pass over K of them.
+    return _joined_score(_sum(logits.exp()).clamp(SMALLEST, LARGEST), dataset_logit)
 
 
-def whole_likelihood(logits: torch.Tensor) -> torch.Tensor:
-    """Return ln p̂(x) as (1, 1, h, w) by the one operator ReduceLogSumExp."""
-    return torch.logsumexp(logits, dim=1, keepdim=True)
+def shifted_score(logits: torch.Tensor, dataset_logit: torch.Tensor) -> torch.Tensor:
+    """Return s_H: exact for any finite logits, for two more passes over them."""
+    largest = logits.amax(dim=1, keepdim=True)
+    return _joined_score(_sum((logits - largest).exp()), dataset_logit) - largest
+
+
+def whole_score(logits: torch.Tensor, dataset_logit: torch.Tensor) -> torch.Tensor:
+    """Return s_H by the one operator ReduceLogSumExp."""
+    return discriminative_score(dataset_logit) - torch.logsumexp(logits, dim=1, keepdim=True)
+
+
+def _sum(maps: torch.Tensor) -> torch.Tensor:
+    """Sum K maps by a convolution, the engines' best operator: half the time of ReduceSum."""
+    return functional.conv2d(maps, torch.ones(1, maps.shape[1], 1, 1))
+
+
+def _joined_score(total: torch.Tensor, dataset_logit: torch.Tensor) -> torch.Tensor:
+    """Return ln P(d_out|x) - ln total, with one logarithm for both.
+
+    softplus(-z) is max(-z, 0) + ln(1 + e^-|z|); neither part overflows, and the second one joins
+    the total as a factor of 1 to 2.
+    """
+    factor = 1 + (-dataset_logit.abs()).exp()
+    return -functional.relu(-dataset_logit) - (total * factor).log()
 
 
 @dataclass(frozen=True)
@@ -140,25 +157,25 @@ class TailKind:
 
     Attributes:
         label: makes the module that turns logits into class ids.
-        score: makes the module that brings the score to full size.
-        likelihood: ln p̂(x) of the logits.
+        upsample: makes the module that brings the score to full size.
+        score: the hybrid score of logits and dataset logit.
         label_agreement: least share of pixels whose label must be that of exact upsampling.
     """
 
     label: Callable[[int], nn.Module]
-    score: Callable[[], nn.Module]
-    likelihood: Callable[[torch.Tensor], torch.Tensor]
+    upsample: Callable[[], nn.Module]
+    score: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     label_agreement: float = 0.999
 
 
 TAILS: dict[str, TailKind] = {
-    'phase': TailKind(PhaseLabel, PhaseScore, shifted_likelihood),
-    'phase-clamped': TailKind(PhaseLabel, PhaseScore, clamped_likelihood),
-    'phase-logsumexp': TailKind(PhaseLabel, PhaseScore, whole_likelihood),
-    'half': TailKind(lambda k: CoarseLabel(k, 2), PhaseScore, shifted_likelihood, 0.95),
-    'nearest': TailKind(lambda k: CoarseLabel(k, 1), PhaseScore, shifted_likelihood, 0.9),
-    'resize': TailKind(lambda _: ResizeLabel(), ResizeScore, shifted_likelihood),
-    'naive': TailKind(lambda _: ResizeLabel(), ResizeScore, whole_likelihood),
+    'phase': TailKind(PhaseLabel, PhaseScore, direct_score),
+    'phase-shifted': TailKind(PhaseLabel, PhaseScore, shifted_score),
+    'phase-logsumexp': TailKind(PhaseLabel, PhaseScore, whole_score),
+    'half': TailKind(lambda k: CoarseLabel(k, 2), PhaseScore, direct_score, 0.95),
+    'nearest': TailKind(lambda k: CoarseLabel(k, 1), PhaseScore, direct_score, 0.9),
+    'resize': TailKind(lambda _: ResizeLabel(), ResizeScore, direct_score),
+    'naive': TailKind(lambda _: ResizeLabel(), ResizeScore, whole_score),
 }
 """Every tail by name, in the order of `TAIL_NAMES`."""
 
@@ -181,11 +198,11 @@ class Tail(nn.Module):
             raise ValueError(msg)
         self.num_classes = num_classes
         self.label = TAILS[kind].label(num_classes)
-        self.score = TAILS[kind].score()
-        self.likelihood = TAILS[kind].likelihood
+        self.upsample = TAILS[kind].upsample()
+        self.score = TAILS[kind].score
 
     def forward(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return label uint8 and anomaly score float32, both (1, h·4, w·4)."""
         logits, dataset_logit = maps[:, :self.num_classes], maps[:, self.num_classes:]
-        score = discriminative_score(dataset_logit) - self.likelihood(logits)
-        return self.label(logits).to(torch.uint8), self.score(score)
+        score = self.upsample(self.score(logits, dataset_logit))
+        return self.label(logits).to(torch.uint8), score

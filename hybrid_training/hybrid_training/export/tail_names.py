@@ -5,5 +5,5 @@
 from __future__ import annotations
 
 TAIL_NAMES = (
-    'phase', 'phase-clamped', 'phase-logsumexp', 'half', 'nearest', 'resize', 'naive')
+    'phase', 'phase-shifted', 'phase-logsumexp', 'half', 'nearest', 'resize', 'naive')
 DEFAULT_TAIL = 'phase'
