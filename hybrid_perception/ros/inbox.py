@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from hybrid_perception.latest import LatestSlot
@@ -22,6 +23,19 @@ TIME_JUMP = 1.0
 
 SETTLE = 1.0
 """Seconds after that in which no frame is called late: /clock follows on a topic of its own."""
+
+
+Put = Callable[[Any, Mapping[str, Any]], None]
+
+
+def as_callback(put: Put) -> Callable[..., None]:
+    """Return a subscription's callback that is given what rclpy tells about the message.
+
+    Before rclpy 3.4, so on Humble, it is called with the message alone: then nothing is told.
+    """
+    if hasattr(Subscription, 'CallbackType'):
+        return put
+    return lambda message: put(message, {})
 
 
 class Inbox:

@@ -17,6 +17,7 @@ from hybrid_perception.exceptions import EngineError
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
+from hybrid_perception.ros.inbox import as_callback
 from hybrid_perception.ros.interruptible import TICK, run_interruptible
 from hybrid_perception.ros.label_info import LabelInfoPublisher
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
@@ -133,7 +134,7 @@ class SegmentationNode(LifecycleNode):
             self.create_subscription(message_type, topic, callback, input_qos(),
                                      qos_overriding_options=overridable(), callback_group=group)
             for message_type, topic, callback, group in (
-                (self._message_type, self._topic, inbox.put, inbox.gate),
+                (self._message_type, self._topic, as_callback(inbox.put), inbox.gate),
                 (CameraInfo, 'camera_info', self._worker.put_camera_info, None))]
         inbox.gate.newest_only = keeps_newest_only(self._inputs[0].qos_profile)
         self._label_info.publish()

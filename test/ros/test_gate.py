@@ -10,9 +10,11 @@ import time
 import numpy as np
 import pytest
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
 from hybrid_perception.ros.gate import Gate
+from hybrid_perception.ros.inbox import as_callback
 from hybrid_perception.ros.statistics import FrameStatistics
 
 
@@ -65,6 +67,15 @@ def test_without_numbers_it_never_shuts(gate, info):
     assert not gate.shut()
     assert gate.can_execute(None)
     assert gate.missed(info) == 0
+
+
+def test_humbles_callback_gets_the_message_alone(gate, monkeypatch):
+    found = []
+    assert as_callback(found.append) == found.append
+    monkeypatch.delattr(Subscription, 'CallbackType')
+    as_callback(lambda message, info: found.append((message, gate.missed(info))))('frame')
+    assert found == [('frame', 0)]
+    assert not gate.shut()
 
 
 def test_with_two_publishers_or_a_deeper_queue_it_never_shuts(gate, monkeypatch):
