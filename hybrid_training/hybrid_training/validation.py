@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.metrics import StreamingRanking
 from hybrid_training.config import TrainingConfig, class_list, resolve
 from hybrid_training.data.folder_pairs import FolderPairs
@@ -75,7 +76,8 @@ class Validation:
         All at the network's size: a running check, not the published figures.
 
         Raises:
-            ValueError: an image or a label cannot be read; the message names it.
+            ValueError: an image or a label cannot be read, or an anomaly set ranks nothing; the
+                message names it.
         """
         predictor = NetworkPredictor(model, self.config.size)
         values = {}
@@ -84,7 +86,11 @@ class Validation:
                 predictor, self.closed, model.num_classes, limit=self.config.closed_set_limit)
         for name, images in self.anomalies.items():
             for score, ranking in _rank(predictor, images).items():
-                curve = ranking.curve()
+                try:
+                    curve = ranking.curve()
+                except ParameterError as error:
+                    msg = f'{images.root}: {error}; leave the set out of validation.anomaly_roots'
+                    raise ValueError(msg) from error
                 values[f'{name}/{score}_ap'] = curve.average_precision()
                 values[f'{name}/{score}_fpr95'] = curve.fpr_at_tpr()
         return ValidationReport(values)

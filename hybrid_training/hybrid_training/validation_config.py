@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -44,6 +45,14 @@ class ValidationConfig(Section):
         if self.selection == 'miou' and self.closed_set is None:
             msg = 'selection: miou needs closed_set, which is missing'
             raise ValueError(msg)
+        places: dict[str, str] = {}
+        for root in self.anomaly_roots:
+            name = Path(root).name
+            holder = 'held_out_negatives' if name == 'held_out' else places.setdefault(name, root)
+            if holder != root:
+                msg = (f'anomaly_roots: the figures of {root} would stand under the name {name}, '
+                       f'which {holder} has; rename the folder')
+                raise ValueError(msg)
         open_set = self.held_out_negatives is not None or self.anomaly_roots
         if self.selection == 'open_set' and not open_set:
             msg = 'selection: open_set needs held_out_negatives or anomaly_roots'

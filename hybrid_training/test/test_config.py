@@ -46,6 +46,9 @@ def test_shipped_configurations_load(path):
     ({'loss': {'energy_margin': [5, 0]}}, r'energy_margin: want \[most of negatives'),
     ({'validation': {'selection': 'open_set'}}, 'open_set needs held_out_negatives or anomaly'),
     ({'validation': {'selection': 'miou'}}, 'miou needs closed_set, which is missing'),
+    ({'validation': {'anomaly_roots': ['a/val', 'b/val']}},
+     'figures of b/val would stand under the name val, which a/val has'),
+    ({'validation': {'anomaly_roots': ['a/held_out']}}, 'which held_out_negatives has'),
     ({'loss': {'weighting': 'both'}}, r"loss\.weighting: .*'paper' or 'code'"),
 ])
 def test_bad_value_is_named(tmp_path, toy_config, change, words):

@@ -141,3 +141,5 @@ def test_predictor_gives_the_scores_that_were_asked_for(network):
         assert np.isfinite(score).all()
     with pytest.raises(ValueError, match='no score is called magic'):
         NetworkPredictor(network, (64, 128), scores=('magic',))
+    with pytest.raises(ValueError, match='size 100x64: width and height must be multiples of 32'):
+        NetworkPredictor(network, (64, 100))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -56,6 +58,19 @@ def test_missing_set_is_found_before_training(toy_data, toy_config, change, word
         **toy_config, 'validation': {**toy_config['validation'], **change}})
     with pytest.raises(ValueError, match=words):
         open_validation(config, toy_data)
+
+
+def test_anomaly_set_without_anomalies_is_named(toy_data, toy_config, tiny_net, tmp_path):
+    calm = tmp_path / 'calm'
+    shutil.copytree(toy_data / 'anomalies', calm)
+    for path in (calm / 'masks').iterdir():
+        cv2.imwrite(str(path), np.zeros((64, 128), np.uint8))
+    config = TrainingConfig.model_validate({
+        **toy_config, 'validation': {'size': [64, 128], 'anomaly_roots': [str(calm)]}})
+    validation = open_validation(config, toy_data)
+    assert validation is not None
+    with pytest.raises(ValueError, match=f'{calm}: target has no pixel of value 1'):
+        validation.measure(tiny_net())
 
 
 def test_figures_are_those_of_all_pixels_pooled(toy_data, toy_config, tiny_net):

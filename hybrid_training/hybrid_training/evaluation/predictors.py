@@ -57,7 +57,7 @@ class NetworkPredictor:
         statistics: of known content; adds the score `standardized_max_logit`.
 
     Raises:
-        ValueError: there is no score of a name.
+        ValueError: there is no score of a name, or the size is no multiple of 32.
     """
 
     def __init__(
@@ -66,6 +66,10 @@ class NetworkPredictor:
         unknown = sorted(set(scores) - set(SCORES))
         if unknown:
             msg = f'no score is called {", ".join(unknown)}; there are {", ".join(SCORES)}'
+            raise ValueError(msg)
+        if any(n < 32 or n % 32 for n in size):
+            msg = (f'size {size[1]}x{size[0]}: width and height must be multiples of 32, the '
+                   f'stride of the network')
             raise ValueError(msg)
         self._model = model
         self._size = size
