@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,15 +35,26 @@ class BootstrapIntervals(NamedTuple):
 
 
 class _ImageCounts(NamedTuple):
-    occupied: NDArray[np.int32]
-    known: NDArray[np.float32]
-    anomaly: NDArray[np.float32]
+    # Each in the smallest type that holds it: neighbouring bins are one step apart.
+    steps: NDArray[np.unsignedinteger[Any]]
+    known: NDArray[np.unsignedinteger[Any]]
+    anomaly: NDArray[np.unsignedinteger[Any]]
+
+    @classmethod
+    def of(cls, known: NDArray[np.int64], anomaly: NDArray[np.int64]) -> _ImageCounts:
+        occupied = np.flatnonzero(known + anomaly)
+        return cls(*(_smallest(values) for values in (
+            np.diff(occupied, prepend=0), known[occupied], anomaly[occupied])))
+
+    @property
+    def occupied(self) -> NDArray[np.int64]:
+        return np.cumsum(self.steps, dtype=np.int64)
 
 
 class ImageHistograms:
     """One coarse histogram per image (512 bins per octave), so that images can be drawn again.
 
-    An image takes some 70 KB, whatever its size. Coarse bins move a figure by up to about 1e-3:
+    An image takes some 60 KB, whatever its size. Coarse bins move a figure by up to about 1e-3:
     enough for an interval, not for the figure itself.
 
     Args:
@@ -57,6 +68,11 @@ class ImageHistograms:
     def __len__(self) -> int:
         return len(self._images)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the counts, bytes."""
+        return sum(part.nbytes for image in self._images for part in image)
+
     def update(self, score: ArrayLike, target: ArrayLike) -> None:
         """Add one image.
 
@@ -69,16 +85,13 @@ class ImageHistograms:
         """
         known, anomaly = split_scores(score, target)
         if not known.size + anomaly.size:   # all void: still one of the images
-            empty = np.zeros(0, np.float32)
-            self._images.append(_ImageCounts(np.zeros(0, np.int32), empty, empty))
+            self._images.append(_ImageCounts.of(*np.zeros((2, 0), np.int64)))
             return
         if self._bins is None:
             self._bins = ScoreBins.fit(np.concatenate([known, anomaly]), bits=BITS)
-        rows = [np.bincount(self._bins.index(values), minlength=self._bins.count)
-                for values in (known, anomaly)]
-        occupied = np.flatnonzero(rows[0] + rows[1]).astype(np.int32)
-        self._images.append(_ImageCounts(
-            occupied, *(row[occupied].astype(np.float32) for row in rows)))
+        self._images.append(_ImageCounts.of(*(
+            np.bincount(self._bins.index(values), minlength=self._bins.count)
+            for values in (known, anomaly))))
 
     def average_precisions(self) -> NDArray[np.float64]:
         """Compute AP of each image by itself, (N,); NaN where it has not both kinds of pixels."""
@@ -86,7 +99,7 @@ class ImageHistograms:
         for number, image in enumerate(self._images):
             true, false = (np.cumsum(c[::-1].astype(np.float64))[None]
                            for c in (image.anomaly, image.known))
-            if image.occupied.size and true[0, -1] and false[0, -1]:
+            if image.steps.size and true[0, -1] and false[0, -1]:
                 found[number] = _figures(true, false, 0.95)[0, 0]
         return found
 
@@ -201,6 +214,10 @@ def percentile_intervals(figures: NDArray[np.float64], level: float) -> Bootstra
     bounds = np.quantile(usable, [tail, 1 - tail], axis=0).T.tolist()
     ap, auroc, fpr = (Interval(low, high) for low, high in bounds)
     return BootstrapIntervals(ap, auroc, fpr, len(usable))
+
+
+def _smallest(values: NDArray[np.int64]) -> NDArray[np.unsignedinteger[Any]]:
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
 def _figures(

@@ -62,6 +62,20 @@ def test_resamples_without_anomalies_are_left_out():
     assert 60 < found.bootstrap(100).resamples < 90   # a quarter draws the first image twice
 
 
+def test_an_image_is_small_and_counted_to_the_last_pixel():
+    rng = np.random.default_rng(0)
+    target = (rng.random(1 << 20) < 0.01).astype(np.uint8)
+    score = -rng.gamma(30, 0.5, target.size) + 10 * target * rng.random(target.size)
+    found = histograms([(score, target)])
+    assert found.nbytes < 80e3
+    counts = found._images[0]
+    assert (counts.known.sum(), counts.anomaly.sum()) == ((target == 0).sum(), target.sum())
+    # a crowd in one bin, and bins far apart, need larger types
+    crowd = histograms([(np.append(np.zeros(70_000), [1e20, -1e20]), np.zeros(70_002, int))])
+    assert crowd._images[0].known.max() == 70_000
+    assert (np.diff(crowd._images[0].occupied) > 0).all()
+
+
 def test_average_precision_of_each_image():
     pairs = [*images(3), (np.zeros(4), np.zeros(4, int)), (np.zeros(4), np.full(4, 255))]
     found = histograms(pairs).average_precisions()
