@@ -77,9 +77,10 @@ def _own_table(cases: list[Case], free: Path, settings: Settings, folder: Path) 
          'echo CPU', 'ratio'), tuple(rows),
         'From the stamp of a frame to the arrival of its last output in another process; the node '
         'with a model that costs nothing, a bare rclpy node that sends blank messages of the same '
-        'size and decodes a JPEG, one camera that serves the two in turn. What ours does beyond the floor: bring '
-        'the frame to the size of the network, check the answer, bring label and score to the '
-        'size of the camera, compare with the threshold. Asked with three outputs: at most 1.5.')
+        'size and decodes a JPEG, one camera that serves the two in turn. What ours does beyond '
+        'the floor: bring the frame to the size of the network, check the answer, bring label and '
+        'score to the size of the camera, compare with the threshold. Asked with three outputs: '
+        'at most 1.5.')
 
 
 def _against_echo(
