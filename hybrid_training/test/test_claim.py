@@ -88,7 +88,7 @@ def test_trains_measures_and_writes(files, toy_data, tmp_path, capsys, monkeypat
 
     found = json.loads((tmp_path / 'docs/results/results.json').read_text())
     assert {name: arm['budget']['measured'] for name, arm in found['arms'].items()} == {
-        'base': 'last.pt', 'closed': 'best.pt', 'hybrid': 'balanced.pt'}
+        'base': 'last.pt', 'closed': 'last.pt', 'hybrid': 'last_balanced.pt'}
     assert found['counted_sets'] == ['anomalies', HELD_OUT]
     for arm in ('closed', 'hybrid'):
         for scores in found['arms'][arm]['sets'].values():
@@ -172,9 +172,6 @@ def test_stages_go_on_from_each_other(files, tmp_path):
         assert [stage.config.init for stage in arm.stages] == [
             str(tmp_path / f'{run}/last.pt') for run in ('toy_base', f'toy_{arm.name}')]
         assert arm.checkpoint == tmp_path / f'toy_{arm.name}_more/last.pt'
-        arm.final.run.mkdir()
-        (arm.final.run / 'best.pt').touch()
-        assert arm.checkpoint == tmp_path / f'toy_{arm.name}_more/best.pt'
     with pytest.raises(ConfigError, match=r'2 .* and 1 of the hybrid recipe'):
         open_arms(files['base'], [files['closed'], more['closed']], [files['hybrid']], tmp_path)
 

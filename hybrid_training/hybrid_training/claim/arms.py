@@ -73,8 +73,8 @@ class Arm:
     Attributes:
         name: base, closed or hybrid.
         stages: in the order of training.
-        weights: checkpoint that is measured; None = the last stage's best by the rule of its
-            own configuration (`validation.selection`), its last where it has no best.
+        weights: checkpoint that is measured; None = the last one. Not the best: the arms would
+            have had budgets of different length.
     """
 
     name: str
@@ -89,10 +89,7 @@ class Arm:
     @property
     def checkpoint(self) -> Path:
         """The checkpoint that is measured."""
-        if self.weights is not None:
-            return self.weights
-        best = self.final.run / 'best.pt'
-        return best if best.is_file() else self.final.last
+        return self.weights or self.final.last
 
     def budget(self) -> dict[str, Any]:
         """Return what was trained, and which checkpoint of it is measured, as plain values."""
@@ -132,11 +129,10 @@ def open_arms(
                f'want as many of each, for an equal budget')
         raise ConfigError(msg)
     first = load_config(base)
-    start = runs / first.name / 'last.pt'
-    # The base is measured as both arms found it, not at its best.
-    arms = Arms(Arm('base', (Stage(first, runs / first.name),), start),
-                *(Arm(name, _stages(paths, start, runs))
-                  for name, paths in (('closed', closed), ('hybrid', hybrid))))
+    start = Stage(first, runs / first.name)
+    arms = Arms(Arm('base', (start,)),
+                Arm('closed', _stages(closed, start.last, runs)),
+                Arm('hybrid', _stages(hybrid, start.last, runs)))
     for index, paths in enumerate(zip(closed, hybrid, strict=True)):
         _check_pair(arms.closed.stages[index].config, arms.hybrid.stages[index].config, *paths)
     validation = arms.hybrid.final.config.validation
@@ -196,7 +192,7 @@ def balanced(arms: Arms, data_root: Path, say: Callable[[str], None]) -> Arms:
     arm = arms.hybrid
     if arm.final.trained_config().held_out is None:
         return arms
-    output = arm.final.run / 'balanced.pt'
+    output = arm.final.run / f'{arm.checkpoint.stem}_balanced.pt'
     scale, _ = balance(arm.checkpoint, output, data_root)
     say(f'hybrid: dataset logit times {scale:g}, by AP on held-out negatives ({output})')
     return replace(arms, hybrid=replace(arm, weights=output))

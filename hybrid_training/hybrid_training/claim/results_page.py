@@ -15,11 +15,10 @@ _TITLES = {
     'closed': 'closed set alone, equal budget', 'hybrid': 'hybrid recipe, equal budget'}
 
 _CHOSEN = (
-    "`best.pt` is chosen while training by the rule of the run's own configuration: closed mIoU "
-    'on some of the validation pictures, to which the hybrid recipe adds the AP on pasted '
-    'negatives that it holds out. `balanced.pt` is that with the scale of its dataset logit '
-    'chosen on the same held-out negatives (`hybrid-training balance`): expect the figures on '
-    'them to be a little kind. No anomaly set is looked at for either.', '')
+    'Measured is the end of the budget, not the best checkpoint on the way: the arms would have '
+    'had different budgets. `last_balanced.pt` is the last one with the scale of its dataset '
+    'logit chosen on the pasted negatives that training held out (`hybrid-training balance`): '
+    'expect the figures on those to be a little kind. No anomaly set was looked at for it.', '')
 
 
 def results_page(found: Mapping[str, Any]) -> str:
