@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 import json
+import os
 from pathlib import Path
 import shutil
 import subprocess
@@ -18,10 +20,17 @@ from hybrid_perception.metrics import ImageHistograms
 from hybrid_training.checkpoint import load_checkpoint
 from hybrid_training.claim.arms import open_arms, train_missing
 from hybrid_training.claim.bars import bars, counted_sets, differences
-from hybrid_training.claim.measuring import HELD_OUT, SEEN, ArmMeasures, MeasuredScore, Protocol
+from hybrid_training.claim.measuring import (
+    HELD_OUT,
+    SEEN,
+    ArmMeasures,
+    MeasuredScore,
+    Protocol,
+    _run,
+)
 from hybrid_training.claim.results_page import results_page
 from hybrid_training.cli.main import main
-from hybrid_training.exceptions import ConfigError
+from hybrid_training.exceptions import ConfigError, HybridTrainingError
 
 SCORES = {'hybrid', 'discriminative', 'generative', 'max_softmax', 'max_logit', 'entropy',
           'energy', 'standardized_max_logit'}
@@ -141,6 +150,14 @@ def test_make_takes_no_half_rendered_folder_for_whole(tmp_path):
         assert sorted(p.name for p in whole.iterdir()) == ['1.jpg', '2.jpg']
         assert [p.name for p in whole.parent.iterdir()] == ['train']
     assert 'up to date' in done.stdout
+
+
+@pytest.mark.timeout(300)   # every process imports torch
+def test_parts_measured_side_by_side_all_come_back_and_a_dead_process_is_told():
+    parts = [partial(divmod, number, 3) for number in range(4)]
+    assert sorted(_run(parts, 2)) == [(0, 0), (0, 1), (0, 2), (1, 0)]
+    with pytest.raises(HybridTrainingError, match=r'fewer than 2 at a time: --jobs 1'):
+        list(_run([*parts, partial(os._exit, 9)], 2))
 
 
 def test_nothing_trained_is_said_in_one_line(files, toy_data, tmp_path, capsys):

@@ -155,6 +155,17 @@ def test_evaluate_writes_a_page_of_its_own(maps, toy_data, tmp_path, capsys):
     assert f'<td>{100 * ap:.2f} [' in page
 
 
+def test_a_report_that_cannot_be_written_is_told_before_measuring(
+        maps, toy_data, tmp_path, capsys):
+    (tmp_path / 'taken').touch()
+    for option, place in (('--report', 'taken'), ('--output', 'taken/figures.json')):
+        assert main(['evaluate', str(maps), '--anomaly', str(toy_data / 'anomalies'),
+                     option, str(tmp_path / place)]) == 1
+        said = capsys.readouterr()
+        assert str(tmp_path / 'taken') in said.err
+        assert not said.out
+
+
 def test_score_maps_have_no_labels(maps, toy_data, capsys):
     assert main(['evaluate', str(maps), '--closed', str(toy_data / 'streets/val')]) == 1
     assert 'only --anomaly can be measured' in capsys.readouterr().err

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -33,6 +34,7 @@ from hybrid_training.evaluation.loading import load_predictor
 from hybrid_training.evaluation.measures import closed_miou
 from hybrid_training.evaluation.predictors import NetworkPredictor
 from hybrid_training.evaluation.score_maps import ModelScores
+from hybrid_training.exceptions import HybridTrainingError
 from hybrid_training.scores import SCORES
 from hybrid_training.training_data import open_held_out, open_inliers
 
@@ -153,8 +155,13 @@ def _run(parts: Sequence[Callable[[], Any]], jobs: int) -> Any:
         return
     # Not forked: torch's threads do not survive that.
     with ProcessPoolExecutor(jobs, get_context('spawn'), torch.set_num_threads, (1,)) as pool:
-        for future in as_completed([pool.submit(part) for part in parts]):
-            yield future.result()
+        try:
+            for future in as_completed([pool.submit(part) for part in parts]):
+                yield future.result()
+        except BrokenProcessPool as error:
+            msg = (f'a process that measures died, as the system does to it when memory runs out; '
+                   f'take fewer than {jobs} at a time: --jobs {jobs - 1}')
+            raise HybridTrainingError(msg) from error
 
 
 def _closed(name: str, checkpoint: Path, protocol: Protocol) -> tuple[str, ArmMeasures]:

@@ -73,6 +73,10 @@ def run(arguments: argparse.Namespace) -> None:
     if not (arguments.closed or arguments.anomaly or arguments.open_set):
         msg = 'nothing to measure: give --closed, --anomaly or --open'
         raise ValueError(msg)
+    # Before anything is measured: minutes are not to be lost for want of a folder.
+    for folder in (arguments.report, arguments.output and arguments.output.parent):
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
     from hybrid_training.evaluation.evaluation import Evaluation, check_folders_apart
     from hybrid_training.evaluation.score_maps import ModelScores, ScoreMapFolder
     from hybrid_training.evaluation.set_argument import open_anomaly_sets
@@ -149,7 +153,6 @@ def _write(arguments: argparse.Namespace, evaluation: Evaluation, source: ScoreS
         from hybrid_training.evaluation.report_page import html_report
         from hybrid_training.evaluation.report_table import markdown_report
 
-        arguments.report.mkdir(parents=True, exist_ok=True)
         (arguments.report / 'report.json').write_text(text, encoding='utf-8')
         (arguments.report / 'report.md').write_text(markdown_report(found), encoding='utf-8')
         # Last: the gallery asks for scores once more, and figures are not to be lost meanwhile.
