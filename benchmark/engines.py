@@ -39,7 +39,7 @@ def _measure(manifest: Manifest, settings: Settings, threads: int) -> Table:
             missing.append(f'{name} ({error})')
     peak = matrix_peak(threads, GEMM // (8 if settings.quick else 1))
     operations, _ = count_file(manifest.onnx_path, [manifest.label_name, manifest.score_name])
-    seconds = take_turns(calls, settings.rounds(25))
+    seconds = take_turns(calls, settings.rounds(20))
     rows = []
     for name, values in seconds.items():
         rate = operations / float(np.median(values))

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cores = usable_cores()
     settings = Settings(
         options.model, options.threads or tuple(sorted({1, cores})), options.quick,
-        options.checkpoint, options.data)
+        options.checkpoint, options.data,
+        options.output.resolve().parent / 'images' if options.output else None)
     if options.child:
         return _measure_here(options.only[0], settings, options.child)
     chosen = [s for s in SECTIONS if not options.only or s.module in options.only]

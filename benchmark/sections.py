@@ -30,6 +30,7 @@ SECTIONS = (
     Section('core', 'The engine alone and the core around it'),
     Section('memory', 'Memory'),
     Section('node_time', 'The node over DDS', 420),
+    Section('latency', 'Where the time of a frame goes'),
     Section('output_cost', 'Outputs'),
     Section('overload', 'Overload', 420),
     Section('several_cameras', 'Several cameras', 360),

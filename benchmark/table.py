@@ -24,6 +24,7 @@ class Settings:
         quick: small and few, to prove that the section runs; the figures mean nothing.
         checkpoint: of the same network, for sections that export; None = random weights.
         data: folder of the labelled sets; None = no accuracy is measured.
+        figures: folder for pictures of the page; None = none are drawn.
     """
 
     model: Path = MODELS
@@ -31,6 +32,7 @@ class Settings:
     quick: bool = False
     checkpoint: Path | None = None
     data: Path | None = None
+    figures: Path | None = None
 
     def rounds(self, wanted: int) -> int:
         """Return how often each call is timed."""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CameraInfo, Image
@@ -18,6 +18,9 @@ from hybrid_perception.scene import EXTRAS, IMAGES, LABELS, PICTURES, ImageOutpu
 CAMERA_INFO = 'camera_info'
 OBJECTS = 'objects'
 DEBUG = ('debug/processing_time_ms', 'debug/pipeline_latency_ms', 'debug/cyclic_time_ms')
+STAGES = ('debug/waiting_time_ms', 'debug/decoding_time_ms', 'debug/inference_time_ms',
+          'debug/output_time_ms')
+"""What the pipeline latency is made of: the first until the frame is taken, the others after."""
 
 
 class Outputs:
@@ -28,7 +31,7 @@ class Outputs:
         self._node = node
         types = {output.topic: Image for output in IMAGES}
         types[CAMERA_INFO] = CameraInfo
-        types.update(dict.fromkeys(DEBUG, Float64))
+        types.update(dict.fromkeys((*DEBUG, *STAGES), Float64))
         detections = detection_array_type()
         if detections is not None:   # LabelInfoPublisher says so where it is
             types[OBJECTS] = detections
@@ -68,12 +71,15 @@ class Outputs:
                 self._publishers[output.topic].publish(self._messages[output.topic].fill(
                     output.render(scene), header, output.encoding))
 
-    def publish_timing(
-        self, watched: Set[str], *, processing: float, latency: float | None,
-        cycle: float | None,
-    ) -> None:
-        """Publish what is watched of the times of one frame, in seconds; None where unknown."""
-        for topic, value in zip(DEBUG, (processing, latency, cycle), strict=True):
+    def publish_timing(self, watched: Set[str], times: Mapping[str, float | None]) -> None:
+        """Publish what is watched of the times of one frame.
+
+        Args:
+            watched: topics that somebody reads.
+            times: seconds by name of the topic without `debug/` and `_ms`; None where unknown.
+        """
+        for name, value in times.items():
+            topic = f'debug/{name}_ms'
             if topic in watched and value is not None:
                 self._publishers[topic].publish(Float64(data=1000.0 * value))
 

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import ExitStack
 import threading
-import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,9 @@ from hybrid_perception.ros.inbox import Inbox
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.statistics import FrameStatistics
+from hybrid_perception.ros.stopwatch import Stopwatch
 from hybrid_perception.scene import Scene, Style
+from hybrid_perception.segmentation import Segmentation
 from hybrid_perception.turns import Turns
 
 POLL = 0.1
@@ -138,8 +139,7 @@ class Worker:
         return True
 
     def _handle(self, message: Image | CompressedImage, end_turn: Callable[[], None]) -> None:
-        start, jumps = time.monotonic(), self._jumps
-        age = self._age(message)
+        watch, jumps, age = Stopwatch(), self._jumps, self._age(message)
         if age is not None and 0.0 < self._max_latency < age:
             self._statistics.count('late')
             self._node.get_logger().warning(
@@ -152,24 +152,33 @@ class Worker:
             return
         rgb = self._read(message)
         self._note_size(rgb.shape[1], rgb.shape[0])
-        segmenter = self._engine.segmenter
+        watch.lap('decoding_time')
         with self.inbox.engine_at_work():
-            segmentation = segmenter.segment(rgb)
+            segmentation = self._engine.segmenter.segment(rgb)
         end_turn()
+        watch.lap('inference_time')
+        self._publish(message, rgb, segmentation, watched)
+        watch.lap('output_time')
+        settled = jumps == self._jumps
+        if settled:
+            self._drift.add(segmentation.anomaly_score, seconds(message.header.stamp))
+        # What the clock says after a jump has nothing to do with a stamp from before.
+        latency = self._age(message) if settled else None
+        cycle = self._statistics.complete(processing=watch.total, latency=latency)
+        self._outputs.publish_timing(watched, {
+            'processing_time': watch.total, 'pipeline_latency': latency, 'cyclic_time': cycle,
+            'waiting_time': age if settled else None, **watch.laps})
+
+    def _publish(
+        self, message: Image | CompressedImage, rgb: NDArray[np.uint8],
+        segmentation: Segmentation, watched: Set[str],
+    ) -> None:
         stamp = seconds(message.header.stamp)
-        scene = Scene(segmentation, segmenter.output_view(rgb),
+        scene = Scene(segmentation, self._engine.segmenter.output_view(rgb),
                       self._engine.manifest.class_map, self._style(),
                       track=lambda objects: self._tracker.update(objects, stamp))
         self._outputs.publish(
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
-        processing, settled = time.monotonic() - start, jumps == self._jumps
-        # What the clock says after a jump has nothing to do with a stamp from before.
-        latency = self._age(message) if settled else None
-        if settled:
-            self._drift.add(segmentation.anomaly_score, stamp)
-        cycle = self._statistics.complete(processing=processing, latency=latency)
-        self._outputs.publish_timing(
-            watched, processing=processing, latency=latency, cycle=cycle)
 
     def _read(self, message: Image | CompressedImage) -> NDArray[np.uint8]:
         try:

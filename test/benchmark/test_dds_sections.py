@@ -7,10 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from benchmark.bar_chart import write_bar_chart
 from benchmark.dds.pass_through import write_pass_through
 from benchmark.dds.processes import Received, read_log
 from benchmark.node_time import _last_of_frames
@@ -78,3 +80,37 @@ def test_node_and_echo_are_timed_over_dds(tiny_model):
             if line.startswith('| 640x360 raw, 3 output(s)')]
     assert len(rows) == 2
     assert all(float(cell) > 0 for row in rows for cell in row[2:-1]), rows
+
+
+@pytest.mark.ros
+@pytest.mark.timeout(300)
+def test_the_stages_of_a_frame_are_measured_and_drawn(tiny_model, tmp_path):
+    pytest.importorskip('rclpy', reason='rclpy is not installed')
+    page = tmp_path / 'performance.md'
+    done = subprocess.run(
+        [sys.executable, '-m', 'benchmark.run', '--quick', '--model', str(tiny_model),
+         '--threads', '1', '--only', 'latency', '--output', str(page)], cwd=ROOT,
+        capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    text = page.read_text(encoding='utf-8')
+    row, = (line for line in text.splitlines() if line.startswith('| 640x360 raw |'))
+    *stages, total = (float(cell) for cell in row.split('|')[2:-1])
+    assert len(stages) == 5
+    assert sum(stages) == pytest.approx(total, abs=0.4)
+    assert stages[2] > 0
+    assert '(images/latency.svg)' in text
+    assert (tmp_path / 'images' / 'latency.svg').is_file()
+
+
+def test_bars_are_drawn_to_scale(tmp_path):
+    path = tmp_path / 'new' / 'chart.svg'
+    write_bar_chart(path, {'a <b>': {'one': 10.0, 'two': 30.0}, 'c': {'one': 5.0, 'two': 0.0}},
+                    'ms')
+    root = ElementTree.parse(path).getroot()
+    space = '{http://www.w3.org/2000/svg}'
+    widths = [float(bar.get('width')) for bar in root.iter(f'{space}rect')
+              if bar.find(f'{space}title') is not None]
+    assert widths[1] == pytest.approx(3 * widths[0], abs=0.2)
+    assert widths[2] == pytest.approx(widths[0] / 2, abs=0.2)
+    assert widths[3] == 0
+    assert 'a <b>' in {text.text for text in root.iter(f'{space}text')}

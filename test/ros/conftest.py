@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 import gc
 import os
 from pathlib import Path
@@ -31,14 +32,11 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float64
 
+from hybrid_perception.ros.outputs import DEBUG, STAGES
 from hybrid_perception.ros.segmentation_node import SegmentationNode
 
 TOPIC_TYPES = defaultdict(lambda: Image, {
-    'camera_info': CameraInfo,
-    'debug/processing_time_ms': Float64,
-    'debug/pipeline_latency_ms': Float64,
-    'debug/cyclic_time_ms': Float64,
-})
+    'camera_info': CameraInfo, **dict.fromkeys((*DEBUG, *STAGES), Float64)})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,6 +60,11 @@ class Robot:
         self.executor.add_node(self.probe)
         self.received: dict[str, list[Any]] = defaultdict(list)
         self._read_stderr, self._stderr = read_stderr, ''
+        self._followed: Any = None
+        self._finished = 0
+        self._published: Counter[str] = Counter()
+        self._arrived: Counter[str] = Counter()
+        self._readers: list[str] = []
         self.camera = self.probe.create_publisher(Image, 'image', qos_profile_sensor_data)
         self.jpeg_camera = self.probe.create_publisher(
             CompressedImage, 'image/compressed', qos_profile_sensor_data)
@@ -91,7 +94,8 @@ class Robot:
     def read(self, topic: str) -> Any:
         """Subscribe to an output and wait until both ends are connected."""
         reader = self.probe.create_subscription(
-            TOPIC_TYPES[topic], f'/perception/{topic}', self.received[topic].append, 10)
+            TOPIC_TYPES[topic], f'/perception/{topic}', partial(self._note, topic), 10)
+        self._readers.append(topic)
         self.spin_until(lambda: topic in self.node._outputs.watched()
                         and reader.get_publisher_count() > 0)
         return reader
@@ -117,13 +121,44 @@ class Robot:
         return message
 
     def send(self, message: Any) -> Any:
-        """Publish one frame and wait until the node is through with it."""
+        """Publish one frame and wait until the node is through with it, and its readers too."""
+        self._follow_outputs()
         before = self.settled
         camera = self.jpeg_camera if isinstance(message, CompressedImage) else self.camera
         camera.publish(self.stamped(message))
         self.spin_until(lambda: self.settled > before)
-        self.spin(0.05)
+        self.spin_until(self._all_is_read)
         return message
+
+    def _follow_outputs(self) -> None:
+        """Count what the node publishes, from now on."""
+        outputs = self.node._outputs
+        if outputs is None or outputs is self._followed:
+            return
+        self._followed, self._finished = outputs, self.counts.processed
+        self._published.clear()
+        self._arrived.clear()
+
+        def count(topic: str, publish: Callable[[Any], None], message: Any) -> None:
+            self._published[topic] += 1
+            publish(message)
+
+        def finish(*given: Any, timing: Callable[..., None] = outputs.publish_timing) -> None:
+            timing(*given)
+            self._finished += 1
+
+        for topic, publisher in outputs._publishers.items():
+            publisher.publish = partial(count, topic, publisher.publish)
+        outputs.publish_timing = finish
+
+    def _all_is_read(self) -> bool:
+        """Return whether the readers have all that the node published of finished frames."""
+        return self._finished >= self.counts.processed and all(
+            self._arrived[topic] >= self._published[topic] for topic in self._readers)
+
+    def _note(self, topic: str, message: Any) -> None:
+        self._arrived[topic] += 1
+        self.received[topic].append(message)
 
     @property
     def settled(self) -> int:

@@ -14,12 +14,12 @@ from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.manifest import load_manifest
 from hybrid_perception.open_set import confidence
 from hybrid_perception.rendering import anomaly_color, color_label, draw_objects, overlay
+from hybrid_perception.ros.outputs import DEBUG, STAGES
 from hybrid_perception.scene import Scene, Style
 from hybrid_perception.segmentation import Segmenter
 
 IMAGES = ('label', 'open_set_label', 'open_set_mask', 'anomaly_score', 'confidence',
           'color_label', 'overlay', 'anomaly_color')
-DEBUG = ('debug/processing_time_ms', 'debug/pipeline_latency_ms', 'debug/cyclic_time_ms')
 
 
 def number(objects):
@@ -130,6 +130,17 @@ def test_the_times_are_published_in_milliseconds(make_robot, picture):
     assert latency[0] >= 0.9 * processing[0]
     assert len(cycle) == 1
     assert 200.0 < cycle[0] < 5000.0
+
+
+def test_the_stages_of_a_frame_add_up_to_its_latency(make_robot, picture):
+    robot = make_robot().start('label', *DEBUG[:2], *STAGES)
+    robot.send(robot.image(picture))
+    processing, latency, waiting, *after = (
+        robot.received[topic][0].data for topic in (*DEBUG[:2], *STAGES))
+    assert all(part >= 0.0 for part in (waiting, *after))
+    assert sum(after) == pytest.approx(processing, rel=1e-6)
+    assert waiting + processing == pytest.approx(latency, abs=100.0)
+    assert latency >= waiting
 
 
 def test_a_pause_in_which_nobody_read_is_no_slow_cycle(make_robot, picture):
