@@ -21,6 +21,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
+from starvation import Starvation, prompt_seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / 'scripts' / 'perception_node'
@@ -71,11 +72,11 @@ class Process:
             time.sleep(0.02)
 
     def stop(self, number: int) -> tuple[int, float]:
-        """Send a signal; return exit code and seconds until the end."""
-        start = time.monotonic()
+        """Send a signal; return exit code and seconds until the end, less those without a core."""
+        starvation, start = Starvation(self.child.pid), time.monotonic()
         self.child.send_signal(number)
-        code = self.child.wait(timeout=20)
-        return code, time.monotonic() - start
+        code = self.child.wait(timeout=60)
+        return code, prompt_seconds(start, starvation)
 
 
 @pytest.fixture(autouse=True)
