@@ -12,9 +12,11 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.metrics import average_precision, fpr_at_tpr
+from hybrid_training.checkpoint import Checkpoint, save_checkpoint
 from hybrid_training.cli.main import main
 from hybrid_training.data.class_list import CITYSCAPES, STREETHAZARDS, ClassList
 from hybrid_training.data.folder_pairs import FolderPairs
@@ -346,6 +348,53 @@ def test_streethazards_towns_are_folds_of_their_own(tmp_path):
     alone = open_class_sets(
         [f'streethazards-open:t6={tmp_path / "data"}'], None, names, folds=True)
     assert [fold.name for fold in alone] == ['streethazards-open:t6']
+
+
+@pytest.fixture
+def towns(tmp_path):
+    """Write StreetHazards' test towns, two images in t5 and one in t6: road, anomaly, other."""
+    rng = np.random.default_rng(3)
+    for name in ('t5/1', 't5/2', 't6/1'):
+        label = np.full((64, 64), 8, np.uint8)
+        label[20:30, 20:40] = 14
+        label[:5] = 4
+        image = rng.integers(0, 255, (64, 64, 3))
+        for kind, values in (('images', image), ('annotations', label)):
+            path = tmp_path / f'streethazards/test/{kind}/test/{name}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), values.astype(np.uint8))
+    return tmp_path / 'streethazards'
+
+
+def test_open_miou_per_town_from_the_command_line(
+        towns, tmp_path, tiny_net, toy_config, monkeypatch, capsys):
+    monkeypatch.setattr('hybrid_training.evaluation.loading.build_network',
+                        lambda _, k, **__: tiny_net(k))
+    torch.manual_seed(0)
+    model = tmp_path / 'towns.pt'
+    save_checkpoint(model, Checkpoint(
+        1, tiny_net(12).state_dict(), None, {**toy_config, 'classes': 'streethazards'}))
+    call = ['evaluate', str(model), '--size', '64x64', '--anomaly', f'streethazards-test={towns}',
+            '--report', str(tmp_path / 'report'), '--open']
+    assert main([*call, f'streethazards-open={towns}']) == 0
+    assert 'at tpr95 of the other folds' in capsys.readouterr().out
+    found = json.loads((tmp_path / 'report/report.json').read_text())
+    folds = found['open_cross_fold']['folds']
+    assert {name: fold['images'] for name, fold in folds.items()} == {
+        'streethazards-open:t5': 2, 'streethazards-open:t6': 1}
+    mean = found['open_cross_fold']['weighted_mean']['tpr95']
+    t5, t6 = (fold['open_miou']['tpr95'] for fold in folds.values())
+    assert mean == pytest.approx((2 * t5 + t6) / 3)
+    assert found['sets']['streethazards-test:test']['scores']['hybrid']['images_counted'] == 3
+
+    assert main([*call, f'streethazards-open:t5={towns}']) == 0
+    found = json.loads((tmp_path / 'report/report.json').read_text())
+    assert found['open_set'] == 'streethazards-open:t5'
+    assert set(found['open']) == {'no rejection'} | {
+        f'{point}_streethazards-test:test' for point in ('tpr95', 'fpr05', 'best_f1')}
+    # other classes than the set has are refused before anything is measured
+    assert main([*call, f'cityscapes:val={towns}']) == 1
+    assert 'its labels come in the classes of cityscapes' in capsys.readouterr().err
 
 
 def test_the_report_declares_its_conventions(maps, toy_data, tmp_path):
