@@ -55,7 +55,9 @@ def test_the_page_is_served_and_ctrl_c_ends_it(started):
         assert b'<html' in answer.read().lower()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 0
+    # Python ends as if by the signal where it came while a library ran exec() on text, as rosbags
+    # does for each type that it reads first, although it is caught.
+    assert process.returncode in (0, -signal.SIGINT), err
     assert 'Traceback' not in err
 
 
