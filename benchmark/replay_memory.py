@@ -10,7 +10,6 @@ from __future__ import annotations
 from itertools import count
 import json
 from pathlib import Path
-import resource
 import subprocess
 import sys
 import tempfile
@@ -57,6 +56,17 @@ def resident_bytes() -> int:
     return pages * 4096
 
 
+def peak_bytes() -> int:
+    """Return the most memory of this process that has lain in RAM, bytes.
+
+    Not getrusage, which begins with the memory of the process that started this one.
+    """
+    for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines():
+        if line.startswith('VmHWM:'):
+            return 1024 * int(line.split()[1])
+    raise HybridPerceptionError('/proc/self/status has no VmHWM')
+
+
 def watch_memory(
     model: str, frames: int, size: tuple[int, int], jobs: int | None
 ) -> dict[str, float]:
@@ -86,7 +96,7 @@ def watch_memory(
         seconds = time.perf_counter() - start
     return {'frames': frames, 'seconds': seconds, 'early_mb': seen[0] / 1e6,
             'late_mb': seen[1] / 1e6,
-            'peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6}
+            'peak_mb': peak_bytes() / 1e6}
 
 
 def measure_memory(

@@ -56,10 +56,11 @@ def test_the_section_says_what_the_tool_does_by_itself(tiny_model):
         'replay --jobs 2 --threads 1', 'replay --jobs 1 --threads 2']
     assert throughput.rows[0][0].startswith('engine alone, ONNX Runtime')
     assert throughput.rows[0][0].endswith('2 thread(s)')
-    assert all(float(row[1]) > 0 for row in throughput.rows)
+    assert all(float(row[1]) > 0 for row in throughput.rows[1:])
     assert all(float(row[2]) > 0 for row in throughput.rows[1:])
     assert [row[0] for row in memory.rows] == ['1', '2', '4']
-    assert all(float(row[1]) > 10 for row in memory.rows)
+    # Not that of this process, which is larger: the tests load much.
+    assert all(10 < float(row[1]) < 400 for row in memory.rows)
     assert 'a drive of 200 frames' in memory.note
 
 
