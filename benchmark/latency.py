@@ -50,8 +50,8 @@ def measure(settings: Settings) -> list[Table]:
                f'{sum(stages.values()):.1f}') for words, stages in parts.items()),
         f'ms, medians; three outputs read, {threads} thread(s) for the engine, frames far enough '
         'apart that none waits for the engine. From the camera: DDS and rclpy until the '
-        'inference thread has the frame. Inference: resize, engine, check, back to the size of '
-        'the camera. Outputs: rendering and publishing. To the reader: until the last output has '
+        'inference thread has the frame. Inference: resize, engine, check. Outputs: back to the '
+        'size of the camera, rendering and publishing. To the reader: until the last output has '
         f'come to another process.{picture}')]
 
 

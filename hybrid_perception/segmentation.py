@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import cv2
@@ -22,17 +23,32 @@ from hybrid_perception.manifest import Manifest
 OutputSize = Literal['source', 'network']
 
 
-@dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What is known about each pixel of one frame.
+    """What is known about each pixel of one frame."""
 
-    Attributes:
-        label: (H, W) uint8 closed-set class id, 255 where ignored.
-        anomaly_score: (H, W) float32, higher = more anomalous, NaN where ignored, else finite.
-    """
+    def __init__(
+        self,
+        label: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]],
+        anomaly_score: NDArray[np.float32] | Callable[[], NDArray[np.float32]],
+    ) -> None:
+        """Take both maps, or what makes one when it is first asked for.
 
-    label: NDArray[np.uint8]
-    anomaly_score: NDArray[np.float32]
+        Args:
+            label: (H, W) uint8 closed-set class id, 255 where ignored.
+            anomaly_score: (H, W) float32, higher = more anomalous, NaN where ignored, else finite.
+        """
+        self._label = label
+        self._anomaly_score = anomaly_score
+
+    @cached_property
+    def label(self) -> NDArray[np.uint8]:
+        """Return the closed-set class ids, (H, W) uint8, 255 where ignored."""
+        return self._label() if callable(self._label) else self._label
+
+    @cached_property
+    def anomaly_score(self) -> NDArray[np.float32]:
+        """Return the scores, (H, W) float32, higher = more anomalous, NaN where ignored."""
+        return self._anomaly_score() if callable(self._anomaly_score) else self._anomaly_score
 
     def open_set_mask(self, threshold: float) -> NDArray[np.uint8]:
         """Mark unknown pixels: (H, W) uint8, 255 where unknown, else 0."""
@@ -58,6 +74,7 @@ class Segmenter:
         output_size: OutputSize = 'source',
         roi: Roi | None = None,
         ignore_mask: NDArray[np.uint8] | None = None,
+        late: bool = False,
     ) -> None:
         """Prepare the buffers.
 
@@ -69,6 +86,8 @@ class Segmenter:
             roi: Part of the frame that the network sees; None for all of it.
             ignore_mask: (H, W) uint8, not 0 where pixels are to be ignored, such as the
                 vehicle's own bonnet. Stretched to the frame if its size differs.
+            late: Bring a map to the size of the camera only when it is asked for, by the thread
+                that segments. For a node of whose outputs not all are read.
 
         Raises:
             ParameterError: A value is not what is asked for.
@@ -84,6 +103,7 @@ class Segmenter:
         self._output_size = output_size
         self._roi = roi or Roi()
         self._ignore_mask = ignore_mask
+        self._late = late
         self._ignored: NDArray[np.bool_] | None = None
         self._ignored_for: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._input = np.empty((1, *manifest.input_size, 3), np.uint8)
@@ -105,14 +125,11 @@ class Segmenter:
                      buffers=self._buffers)
         label, score = self._backend.infer(self._input)
         self._check_answer(label, score)
-        if self._output_size == 'source':
-            label = self._bring_back(label, region, rgb.shape[:2], UNLABELED)
-            score = self._bring_back(score, region, rgb.shape[:2], np.nan)
-        ignored = self._ignored_pixels(rgb.shape[:2], region, label.shape)
-        if ignored is not None:
-            np.copyto(label, UNLABELED, where=ignored)
-            np.copyto(score, np.nan, where=ignored)
-        return Segmentation(label, score)
+        source = (rgb.shape[0], rgb.shape[1])
+        found = Segmentation(
+            partial(self._finish, label, region, source, UNLABELED),
+            partial(self._finish, score, region, source, np.nan))
+        return found if self._late else Segmentation(found.label, found.anomaly_score)
 
     def output_view(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Bring a frame to the geometry of its segmentation, for overlays.
@@ -145,6 +162,18 @@ class Segmenter:
     def close(self) -> None:
         """Free the backend."""
         self._backend.close()
+
+    def _finish(
+        self, answer: NDArray[Any], region: Roi, source: tuple[int, int], nothing: float
+    ) -> NDArray[Any]:
+        """Bring an answer to the size of the output and say nothing where pixels are ignored."""
+        if self._output_size == 'source':
+            answer = self._bring_back(answer, region, source, nothing)
+        ignored = self._ignored_pixels(
+            source, region, (answer.shape[0], answer.shape[1]))
+        if ignored is not None:
+            np.copyto(answer, nothing, where=ignored, casting='unsafe')
+        return answer
 
     def _bring_back(
         self, answer: NDArray[Any], region: Roi, source: tuple[int, int], nothing: float

@@ -70,6 +70,11 @@ class DriftWatch:
         elif self._monitor is None or self._monitor.reference != reference:
             self._monitor = DriftMonitor(reference, self._tolerance)
 
+    @property
+    def watching(self) -> bool:
+        """Whether there is a drive to compare with."""
+        return self._monitor is not None
+
     def add(self, score: NDArray[np.float32], stamp: float) -> None:
         """Look at a frame; called by the inference thread."""
         monitor = self._monitor

@@ -79,7 +79,7 @@ def load_engine(
         description['backend'] = f'{backend.name} ({backend.detail})'
         return Segmenter(
             manifest, backend, output_size=cast(OutputSize, parameters.output_size),
-            roi=roi, ignore_mask=ignore_mask)
+            roi=roi, ignore_mask=ignore_mask, late=True)
 
     segmenter = RetryingSegmenter(build)
     for _ in range(parameters.warmup_iterations):

@@ -160,7 +160,7 @@ class Worker:
         self._publish(message, rgb, segmentation, watched)
         watch.lap('output_time')
         settled = jumps == self._jumps
-        if settled:
+        if settled and self._drift.watching:   # else the score may not even be made
             self._drift.add(segmentation.anomaly_score, seconds(message.header.stamp))
         # What the clock says after a jump has nothing to do with a stamp from before.
         latency = self._age(message) if settled else None

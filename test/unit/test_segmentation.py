@@ -225,6 +225,31 @@ def test_answers_that_break_the_contract_are_refused(manifest, label, score, mes
         Segmenter(manifest, FixedBackend(label, score)).segment(halves(32, 64))
 
 
+@pytest.mark.parametrize('options', [
+    {}, {'output_size': 'network'}, {'roi': Roi(4, 4, 40, 20)},
+    {'ignore_mask': np.array([[0, 1]], np.uint8)}])
+def test_maps_that_come_late_are_those_that_come_at_once(make_segmenter, options):
+    frame = np.random.default_rng(5).integers(0, 256, (48, 96, 3), np.uint8)
+    at_once = make_segmenter(**options).segment(frame)
+    late = make_segmenter(late=True, **options)
+    found = late.segment(frame)
+    late.segment(np.zeros_like(frame))   # the next frame does not change what was not yet made
+    np.testing.assert_array_equal(found.anomaly_score, at_once.anomaly_score)
+    np.testing.assert_array_equal(found.label, at_once.label)
+    assert found.label is found.label
+
+
+def test_a_late_map_that_nobody_asks_for_is_not_made(make_segmenter, monkeypatch):
+    made = []
+    bring_back = Segmenter._bring_back
+    monkeypatch.setattr(Segmenter, '_bring_back', lambda self, answer, *given: (
+        made.append(answer.dtype), bring_back(self, answer, *given))[1])
+    found = make_segmenter(late=True).segment(halves(64, 128))
+    assert made == []
+    assert found.label.shape == (64, 128)
+    assert made == [np.uint8]
+
+
 def test_close_closes_the_backend(manifest):
     backend = FixedBackend(np.zeros((32, 64), np.uint8), np.zeros((32, 64), np.float32))
     Segmenter(manifest, backend).close()
