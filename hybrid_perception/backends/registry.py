@@ -10,6 +10,7 @@ from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
 from hybrid_perception.backends.openvino_backend import OpenVinoBackend
 from hybrid_perception.engine.accelerator import Accelerator, find_accelerator
+from hybrid_perception.engine.parity import compare, parity_image
 from hybrid_perception.engine.provider import EngineProvider
 from hybrid_perception.engine.settings import EngineSettings
 from hybrid_perception.exceptions import EngineError, ModelError, ParameterError
@@ -29,8 +30,9 @@ def create_backend(
     The choice and its reason are logged and stand in the backend's ``detail``.
 
     Args:
-        name: ``onnxruntime``, ``openvino``, ``tensorrt``, or ``auto``: TensorRT where it works,
-            else ONNX Runtime.
+        name: ``onnxruntime``, ``openvino``, ``tensorrt``, or ``auto``: TensorRT where it works;
+            else, for int8, OpenVINO where it is installed and agrees with ONNX Runtime; else ONNX
+            Runtime.
         manifest: Model to load.
         threads: CPU threads per frame; None takes every core that this process may use.
         calls: Calls that a CPU engine shall take at a time; the others have a number of their own.
@@ -76,13 +78,41 @@ def _best(
     try:
         accelerator = find_accelerator()
     except EngineError as error:
-        return OnnxRuntimeBackend(
-            manifest, threads=threads, calls=calls, reason=f'auto: {error}')
+        return _best_on_cpu(manifest, threads, calls, f'auto: {error}')
     try:
         return EngineProvider(
             manifest, accelerator, settings, reason='auto: GPU and TensorRT are here').open()
     # A graph that TensorRT does not understand may be fine for ONNX Runtime.
     except (EngineError, ModelError) as error:
         _LOGGER.warning('TensorRT is not used, the model runs on the CPU: %s', error)
-        return OnnxRuntimeBackend(
-            manifest, threads=threads, calls=calls, reason=f'auto: TensorRT failed: {error}')
+        return _best_on_cpu(manifest, threads, calls, f'auto: TensorRT failed: {error}')
+
+
+def _best_on_cpu(manifest: Manifest, threads: int | None, calls: int, reason: str) -> Backend:
+    """Open ONNX Runtime; for int8 OpenVINO, where it is installed and says the same."""
+    if manifest.precision == 'int8':
+        try:
+            return _proven_openvino(manifest, threads, calls, reason)
+        # What is wrong with the model itself, ONNX Runtime says below.
+        except (EngineError, ModelError) as error:
+            reason = f'{reason}; OpenVINO, which is quicker in int8, is not used: {error}'
+    return OnnxRuntimeBackend(manifest, threads=threads, calls=calls, reason=reason)
+
+
+def _proven_openvino(
+    manifest: Manifest, threads: int | None, calls: int, reason: str
+) -> Backend:
+    """Open OpenVINO and hold it against ONNX Runtime: its int8 kernels differ by processor."""
+    backend = OpenVinoBackend(
+        manifest, threads=threads, calls=calls,
+        reason=f'{reason}; quicker in int8 than ONNX Runtime, and agrees with it')
+    try:
+        reference = OnnxRuntimeBackend(manifest, threads=threads)
+        parity = compare(manifest, backend, reference, parity_image(*manifest.input_size))
+        reference.close()
+        if not parity.passed:
+            raise EngineError(f'it differs from ONNX Runtime: {parity}')
+    except BaseException:
+        backend.close()
+        raise
+    return backend

@@ -93,9 +93,9 @@ TABLE: tuple[Entry, ...] = (
           'Variant of the model that runs; ONNX file and thresholds are its own. '
           'auto: the one that model_path names', choices=('auto', 'fp32', 'fp16', 'int8')),
     Entry('backend', 'auto',
-          'Inference engine. auto: TensorRT where GPU, driver and package are there, else ONNX '
-          'Runtime on the CPU; log and diagnostics say why. Any other: that one, or an error. '
-          'openvino: for int8 on the CPU',
+          'Inference engine. auto: TensorRT where GPU, driver and package are there; else on the '
+          'CPU ONNX Runtime, or for int8 OpenVINO where it is installed and agrees with ONNX '
+          'Runtime; log and diagnostics say why. Any other: that one, or an error',
           choices=('auto', 'onnxruntime', 'openvino', 'tensorrt')),
     Entry('engine_path', '',
           'TensorRT plan built elsewhere, used only if it agrees with the CPU. '

@@ -23,7 +23,12 @@ from hybrid_training.export.activation_scales import activation_scales
 from hybrid_training.export.float_layers import choose_layers
 from hybrid_training.export.half_precision import to_half
 from hybrid_training.export.model_card import model_card
-from hybrid_training.export.onnx_graph import ancestors, name_nodes, value_types
+from hybrid_training.export.onnx_graph import (
+    ancestors,
+    multiplications,
+    name_nodes,
+    value_types,
+)
 from hybrid_training.export.precision_bars import BARS, PrecisionBar, against
 from hybrid_training.export.quantization import quantizable, quantize
 from hybrid_training.export.session import open_graph
@@ -203,6 +208,38 @@ def test_the_layer_that_int8_hurts_stays_in_float(model, pictures):
     assert choice.kept == (hostile,)
     assert choice.quantized == ()
     assert choice.damage.labels == choice.damage.score == 0
+
+
+def _chain(sizes):
+    """Make a graph of 1x1 convolutions, each on a map of (size, size) and 4 channels."""
+    nodes, weights, tensor = [], [], 'image'
+    for index, size in enumerate(sizes):
+        stride = (sizes[index - 1] if index else size) // size
+        weights.append(numpy_helper.from_array(np.ones((4, 4, 1, 1), np.float32), f'w{index}'))
+        nodes.append(helper.make_node('Conv', [tensor, f'w{index}'], [f'map{index}'],
+                                      name=f'conv{index}', strides=[stride, stride]))
+        tensor = f'map{index}'
+    info = helper.make_tensor_value_info
+    return helper.make_model(
+        helper.make_graph(nodes, 'chain', [info('image', 1, [1, 4, sizes[0], sizes[0]])],
+                          [info(tensor, 1, [1, 4, sizes[-1], sizes[-1]])], weights),
+        opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+
+
+def test_of_two_layers_the_one_with_less_work_stays_in_float(monkeypatch):
+    model = _chain([16, 16, 4, 4])
+    assert multiplications(model) == {'conv0': 4096, 'conv1': 4096, 'conv2': 256, 'conv3': 256}
+    harm = {'conv1': 0.004, 'conv2': 0.003}  # of labels; the limit bears one of them
+
+    def judge(rounded, count):
+        return float_layers.Damage(sum(harm[node.name] for node in rounded.graph.node
+                                       if node.input[1].endswith('_int8')), 0.0)
+
+    monkeypatch.setattr(float_layers, '_judge', lambda *_: judge)
+    choice = choose_layers(
+        model, {'map0': 1.0, 'map1': 1.0}, list(harm), [np.zeros(1)], ('label', 'score'))
+    assert (choice.quantized, choice.kept) == (('conv1',), ('conv2',))
+    assert choice.int8_share == pytest.approx(4096 / 4352)
 
 
 def test_layers_that_do_no_harm_are_all_quantised(model, pictures, monkeypatch):

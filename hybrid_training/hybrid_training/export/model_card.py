@@ -111,12 +111,18 @@ def _made_of(document: Mapping[str, Any]) -> str:
     if 'calibration' in derived:
         lines.append(
             f'Calibrated on {derived["calibration"]}. {derived["int8_layers"]} convolutions are '
-            f'int8; these stay in float: {", ".join(derived["float_layers"])}.')
+            f'int8{_work(derived)}; these stay in float: {", ".join(derived["float_layers"])}.')
     state = 'met' if loss['met'] else '**missed**'
     lines.append(
         f'Bar: at most {100 * loss["bar"]["miou"]:g} points of mIoU and '
         f'{100 * loss["bar"]["ap"]:g} of AP below fp32: {state} ({_losses(loss)}).')
     return '\n'.join(lines) + '\n\n'
+
+
+def _work(derived: Mapping[str, Any]) -> str:
+    share = derived.get('int8_work')
+    return '' if share is None else (
+        f', {100 * share:.0f} % of the multiplications of those that may be')
 
 
 def _variant_table(document: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,16 @@ def value_types(model: onnx.ModelProto) -> dict[str, int]:
     for value in (*graph.input, *graph.value_info, *graph.output):
         found[value.name] = value.type.tensor_type.elem_type
     return found
+
+
+def multiplications(model: onnx.ModelProto) -> dict[str, int]:
+    """Return the multiplications of each convolution of a graph by the node's name."""
+    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    sizes = {value.name: math.prod(d.dim_value for d in value.type.tensor_type.shape.dim)
+             for value in (*graph.value_info, *graph.output)}
+    kernels = {tensor.name: tensor.dims for tensor in graph.initializer}
+    return {node.name: sizes[node.output[0]] * math.prod(kernels[node.input[1]][1:])
+            for node in graph.node if node.op_type == 'Conv' and node.input[1] in kernels}
 
 
 def drop_unused_weights(graph: onnx.GraphProto) -> None:

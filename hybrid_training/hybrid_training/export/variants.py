@@ -142,6 +142,7 @@ def _int8(
                'channel; biases and everything else in FP32',
         'calibration': calibration.source,
         'int8_layers': len(choice.quantized),
+        'int8_work': round(choice.int8_share, 3),
         'float_layers': ['the first', 'the heads', 'depthwise ones',
                          *(weights[name] for name in choice.kept)],
         'on_calibration_pictures': {

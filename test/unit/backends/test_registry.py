@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -12,11 +13,12 @@ from tensorrt_stand_in import World, make_module
 
 from hybrid_perception.backends import registry, tensorrt_library
 from hybrid_perception.backends.device import import_torch
+from hybrid_perception.backends.openvino_backend import OpenVinoBackend
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.backends.tensorrt_library import load_tensorrt
 from hybrid_perception.engine import accelerator
 from hybrid_perception.engine.gpu import Gpu
-from hybrid_perception.exceptions import EngineError
+from hybrid_perception.exceptions import EngineError, ModelError
 from hybrid_perception.manifest import load_manifest
 
 ORIN = Gpu(name='Orin', compute_capability='8.7', driver='12.6')
@@ -71,6 +73,49 @@ def test_without_a_driver_nothing_large_is_imported(manifest, monkeypatch):
     monkeypatch.setattr(accelerator, 'load_tensorrt', lambda: pytest.fail('imported'))
     monkeypatch.setattr(accelerator, 'import_torch', lambda: pytest.fail('imported'))
     assert 'auto: no NVIDIA driver' in create_backend('auto', manifest, threads=1).detail
+
+
+@pytest.fixture
+def int8(manifest):
+    """Name an int8 model; what is in the file does not matter to the choice."""
+    return replace(manifest, precision='int8')
+
+
+def test_auto_takes_openvino_for_int8_alone(manifest, int8):
+    pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    backend = create_backend('auto', int8, threads=1, calls=2)
+    assert (backend.name, backend.concurrent_calls) == ('openvino', 2)
+    assert '; auto: no NVIDIA driver' in backend.detail
+    assert 'quicker in int8 than ONNX Runtime, and agrees with it' in backend.detail
+    assert create_backend('auto', manifest, threads=1).name == 'onnxruntime'
+
+
+def test_auto_does_not_take_an_openvino_that_differs(int8, monkeypatch):
+    pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    infer, closed = OpenVinoBackend.infer, []
+
+    def wrong(self, image):
+        label, score = infer(self, image)
+        return label, score + 5
+
+    monkeypatch.setattr(OpenVinoBackend, 'infer', wrong)
+    monkeypatch.setattr(OpenVinoBackend, 'close', lambda self: closed.append(1))
+    backend = create_backend('auto', int8, threads=1, calls=2)
+    assert (backend.name, backend.concurrent_calls, closed) == ('onnxruntime', 2, [1])
+    assert 'is not used: it differs from ONNX Runtime: labels agree on' in backend.detail
+
+
+def test_auto_does_without_openvino(int8, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'openvino', None)
+    backend = create_backend('auto', int8, threads=1)
+    assert backend.name == 'onnxruntime'
+    assert 'OpenVINO, which is quicker in int8, is not used: OpenVINO cannot' in backend.detail
+
+
+def test_an_int8_model_that_is_broken_is_a_model_error(int8):
+    int8.onnx_path.write_bytes(b'no graph')
+    with pytest.raises(ModelError, match='ONNX Runtime'):
+        create_backend('auto', int8, threads=1)
 
 
 def test_everything_that_is_missing_is_named_at_once(manifest, monkeypatch):
