@@ -23,7 +23,7 @@ Examples:
   perception_node --ros-args -r image:=/camera/image_raw -p operating_point:=fpr1
   perception_node --cameras /front /rear --ros-args -r image:=image_raw"""
 
-SPIN_TIMEOUT = 0.1
+SPIN_TIMEOUT = 0.25
 """Seconds after which the executor looks for a signal."""
 
 
