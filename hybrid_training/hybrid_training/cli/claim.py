@@ -83,6 +83,7 @@ def _measure(arguments: argparse.Namespace, arms: Arms, say: _Clock) -> dict[str
     from hybrid_training.claim.measuring import Protocol, measure_arms
     from hybrid_training.claim.overhead import measure_overhead
     from hybrid_training.claim.results_page import results_page
+    from hybrid_training.evaluation.conventions import CONVENTIONS
 
     protocol = Protocol.of(arms, arguments.data, arguments.limit)
     measured = measure_arms(
@@ -95,6 +96,7 @@ def _measure(arguments: argparse.Namespace, arms: Arms, say: _Clock) -> dict[str
         'bars': as_values(bars(measured, overhead, compared)),
         'counted_sets': counted_sets(measured['hybrid']),
         'hybrid_less_part': compared, 'overhead': overhead, 'limit': arguments.limit,
+        'conventions': CONVENTIONS,
         'arms': {arm.name: {
             'miou': measured[arm.name].miou, 'iou': measured[arm.name].iou,
             'budget': arm.budget(),

@@ -1,6 +1,6 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""How everything is counted here: in report.json by key, in Markdown and HTML as one paragraph."""
+"""How everything is counted here: by key in report.json, as a list in Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ CONVENTIONS = {
 
 
 def conventions_text() -> str:
-    """Write the conventions as one paragraph."""
-    return 'How it is counted. ' + '. '.join(
-        f'{key.replace("_", " ")}: {text}' for key, text in CONVENTIONS.items()) + '.'
+    """Write the conventions as a list in Markdown."""
+    return '\n'.join(['How it is counted:', '', *(
+        f'- {key.replace("_", " ")}: {text}' for key, text in CONVENTIONS.items())])
 
 
 def protocol_values(protocol: PixelProtocol) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from hybrid_training.evaluation.anomaly_measures import SetMeasures
-from hybrid_training.evaluation.conventions import conventions_text
+from hybrid_training.evaluation.conventions import CONVENTIONS, conventions_text
 from hybrid_training.evaluation.gallery import GalleryTile, gallery
 from hybrid_training.evaluation.report_figures import curves_svg, histograms_svg
 from hybrid_training.evaluation.report_table import markdown_report, set_lines
@@ -54,9 +54,11 @@ def html_report(
                 parts.append(f'<h3>{name} images by {escape(score)}</h3>')
             parts += [_tile(tile) for tile in tiles]
     body = '\n'.join(parts)
+    rules = ''.join(f'<li>{escape(key.replace("_", " "))}: {escape(text)}</li>'
+                    for key, text in CONVENTIONS.items())
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            f'<style>{_STYLE}</style></head>\n<body>\n{body}\n<p class="note">'
-            f'{escape(conventions_text())}</p>\n</body></html>\n')
+            f'<style>{_STYLE}</style></head>\n<body>\n{body}\n<p class="note">How it is '
+            f'counted:</p>\n<ul class="note">{rules}</ul>\n</body></html>\n')
 
 
 def _tile(tile: GalleryTile) -> str:
