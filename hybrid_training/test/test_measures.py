@@ -68,6 +68,14 @@ def test_open_miou_of_the_worked_example(tmp_path):
     assert found['never'] == pytest.approx(0.6130952)
 
 
+def test_labels_of_other_classes_are_refused(toy_data):
+    pairs = FolderPairs(toy_data / 'streets/val')   # ids 7, 11, 23 as they are
+    for measure in (lambda: closed_miou(Oracle(), pairs, 19),
+                    lambda: open_mious(Oracle(), pairs, 19, {'never': float('inf')})):
+        with pytest.raises(ValueError, match=r'val: 0: the label 23 is none of the 19 classes'):
+            measure()
+
+
 def test_inliers_from_class_labels(toy_data):
     pairs = FolderPairs(toy_data / 'streets/val',
                         lookup=lookup_from_json(toy_data / 'streets/labels.json'))

@@ -71,6 +71,22 @@ def labels_at(pairs: LabeledImages, index: int) -> NDArray[np.uint8]:
     return label
 
 
+def class_labels_at(pairs: LabeledImages, index: int, num_classes: int) -> NDArray[np.uint8]:
+    """Read a map of classes 0..K-1, K = unknown and VOID, as `labels_at`.
+
+    Raises:
+        ValueError: another value: the ids of the files are not those of the model.
+    """
+    label = labels_at(pairs, index)
+    strange = label[(label > num_classes) & (label != VOID)]
+    if strange.size:
+        msg = (f'{pairs.root}: {pairs.names[index]}: the label {strange[0]} is none of the '
+               f'{num_classes} classes (0..{num_classes - 1}), nor unknown ({num_classes}) or '
+               f'void ({VOID}); name the set, or give the table of its labels (--lookup)')
+        raise ValueError(msg)
+    return label
+
+
 def pool_scores(
         predictor: Predictor, pairs: LabeledImages, *, inlier_below: int | None = None,
         limit: int | None = None) -> PooledScores:
@@ -104,10 +120,13 @@ def closed_miou(
 
     Returns:
         mIoU over the classes that occur, and (K,) IoU by class, NaN where a class is absent.
+
+    Raises:
+        ValueError: a file cannot be read, or has labels of other classes.
     """
     confusion = ConfusionMatrix(num_classes)
     for index in image_indices(pairs, limit):
-        target = labels_at(pairs, index)
+        target = class_labels_at(pairs, index, num_classes)
         target[target >= num_classes] = VOID
         label = resize_label(predictor(pairs.image(index)).label, target.shape)
         confusion.update(target, label)
@@ -123,7 +142,7 @@ def open_mious(
     """
     confusions = {name: ConfusionMatrix(num_classes + 1) for name in thresholds}
     for index in image_indices(pairs, None):
-        target = labels_at(pairs, index)
+        target = class_labels_at(pairs, index, num_classes)
         prediction = predictor(pairs.image(index))
         label = resize_label(prediction.label, target.shape)
         score = resize_score(prediction.scores['hybrid'], target.shape)

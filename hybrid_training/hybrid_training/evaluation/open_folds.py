@@ -14,8 +14,8 @@ from hybrid_training.data.label_ids import VOID
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.anomaly_measures import ScoreOnSet
 from hybrid_training.evaluation.measures import (
+    class_labels_at,
     image_indices,
-    labels_at,
     open_mious,
     resize_score,
 )
@@ -74,7 +74,7 @@ def _rank(
 ) -> StreamingRanking:
     ranking = StreamingRanking(bins)
     for index in image_indices(images, None):
-        label = labels_at(images, index)
+        label = class_labels_at(images, index, num_classes)
         target = np.where(label < num_classes, 0, np.where(label == num_classes, 1, VOID))
         score = predictor(images.image(index)).scores['hybrid']
         ranking.update(resize_score(score, label.shape), target)
