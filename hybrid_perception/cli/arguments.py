@@ -56,7 +56,8 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     add_precision_argument(parser)
     parser.add_argument('--backend', choices=BACKEND_NAMES, default='auto', help='engine')
     parser.add_argument(
-        '--threads', type=int, metavar='N', help='CPU threads; all usable cores if absent')
+        '--threads', type=int, metavar='N',
+        help='CPU threads of a frame; if absent all usable cores, or 1 where there are --jobs')
     parser.add_argument(
         '--output-size', choices=('source', 'network'), default='source',
         help="size of the outputs: the camera's (default) or the network's")
@@ -133,8 +134,8 @@ def add_jobs_argument(parser: argparse.ArgumentParser) -> None:
     """Add how many frames are worked on at a time; goes with ``add_engine_arguments``."""
     parser.add_argument(
         '--jobs', type=int, metavar='N',
-        help=f'frames at a time, with --threads each (1 if absent); if absent 1 where --threads '
-        f'is given, else all usable cores, at most {MOST_JOBS}')
+        help='frames that are worked on at a time: as many as there are usable cores, at most '
+        f'{MOST_JOBS}, where neither this nor --threads is given; 1 with --threads alone')
 
 
 def open_segmenters(
