@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from hybrid_perception.exceptions import EngineError
 from hybrid_perception.manifest import Manifest
 
 _LOGGER = logging.getLogger(__name__)
+_MAKING = threading.Lock()
+"""One slot of the process is made at a time: allocation waits for the whole device, which CUDA
+refuses while any stream of it is captured (CUDA programming guide, "Prohibited Operations")."""
 
 
 class TensorRtSlot:
@@ -40,15 +44,16 @@ class TensorRtSlot:
         self._device = device
         self._enqueue: Work = self._execute
         try:
-            self._context = engine.create_execution_context()
-            del engine  # a traceback would keep it, and with it the memory that was short
-            if self._context is None:
-                raise EngineError(library.complain(
-                    f'the GPU cannot take the engine of model {manifest.name}; is its memory full?'
-                ))
-            self._image, self._label, self._score = self._allocate()
-            self._run()
-            self.graph = self._capture()
+            with _MAKING:
+                self._context = engine.create_execution_context()
+                del engine  # a traceback would keep it, and with it the memory that was short
+                if self._context is None:
+                    raise EngineError(library.complain(
+                        f'the GPU cannot take the engine of model {manifest.name}; is its memory '
+                        'full?'))
+                self._image, self._label, self._score = self._allocate()
+                self._run()
+                self.graph = self._capture()
         except EngineError:
             self.close()
             raise

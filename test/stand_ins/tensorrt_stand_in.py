@@ -59,6 +59,7 @@ class World:
         gate: Called by whoever waits for a stream, with its handle, before it may go on.
         steps: Steps of a build.
         step_seconds: Time of one of them.
+        capture_seconds: Time of a capture.
         score_offset: Added to the scores, as by an engine that is wrong.
         version: Of TensorRT.
     """
@@ -67,11 +68,13 @@ class World:
     calls: list[str] = field(default_factory=list)
     steps: int = 4
     step_seconds: float = 0.0
+    capture_seconds: float = 0.0
     score_offset: float = 0.0
     version: str = '10.3.0'
     devices: dict[int, StandInDevice] = field(default_factory=dict)
     gate: Callable[[int], None] = lambda stream: None
     contexts: int = 0
+    capturing: int = 0
 
     def fails(self, name: str) -> bool:
         """Return whether this call goes wrong."""
@@ -102,6 +105,8 @@ class StandInDevice:
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> Buffer:
         if self._world.fails('out of memory'):
             raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 MiB')
+        if self._world.capturing:  # it waits for the device
+            raise RuntimeError('operation not permitted when stream is capturing')
         self.note('allocate')
         host, device = np.zeros(shape, dtype), np.zeros(shape, dtype)
         return Buffer(host, device.ctypes.data, (host, device))
@@ -118,7 +123,10 @@ class StandInDevice:
         if self._world.fails('capture'):
             raise RuntimeError('operation not permitted when stream is capturing')
         before, self.queue = self.queue, []
+        self._world.capturing += 1
+        time.sleep(self._world.capture_seconds)
         work()
+        self._world.capturing -= 1
         recorded, self.queue = self.queue, before
         return lambda: self._put('graph', *recorded)
 

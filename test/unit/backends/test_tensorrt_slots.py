@@ -246,3 +246,9 @@ def test_close_does_not_wait_for_a_call_that_fails(held, backend, world, pool, g
         held.result(PATIENCE)
     closing.result(PATIENCE)
     assert world.contexts == 0
+
+
+def test_nothing_is_allocated_while_a_graph_is_captured(make_backend, world, pool):
+    world.capture_seconds = 0.05  # time for the others to come to their allocation
+    backends = list(pool.map(lambda _: make_backend(), range(4)))
+    assert [backend.detail for backend in backends] == 4 * ['CUDA graph']
