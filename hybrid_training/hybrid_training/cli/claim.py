@@ -41,8 +41,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                         help='train nothing; take the checkpoints as they are')
     parser.add_argument('--limit', type=_count, metavar='N',
                         help='use only N pictures of each set, to try the command')
-    parser.add_argument('--rounds', type=_count, default=60, metavar='N',
-                        help='how often latency is timed (60)')
+    parser.add_argument('--rounds', type=_count, default=120, metavar='N',
+                        help='how often latency is timed (120)')
     parser.add_argument('--jobs', type=_count, metavar='N',
                         help='processes that measure at a time (default: one per core, at most 4)')
     parser.set_defaults(run=run)
