@@ -54,6 +54,7 @@ class Health:
     counts: Counts
     rates: Mapping[str, str]
     median_latency: float | None
+    engine_busy: float
     watched: tuple[str, ...]
     engine: Mapping[str, str]
     drift: DriftReport
@@ -90,6 +91,9 @@ def judge_inference(health: Health) -> tuple[bytes, str]:
         return OK, f'configuring: {health.step}'
     if health.state != 'active':
         return OK, health.state
+    if health.engine_busy > health.watchdog_timeout:
+        return WARN, (f'the engine has been at work on one frame for {health.engine_busy:.1f} s: '
+                      'it hangs, or is too slow for this machine')
     if not health.watched:
         return OK, 'idle: nobody reads an output, so nothing is computed'
     return OK, 'segmenting'
@@ -146,8 +150,11 @@ class Diagnostics:
         """Publish the report; bad frames are a warning in the period in which they came."""
         new_bad_frames = health.counts.bad - self._bad_frames
         verdict, drift = judge_input(health, new_bad_frames), judge_drift(health)
+        inference = judge_inference(health)
         if verdict[0] == WARN and not new_bad_frames:
             self._node.get_logger().warning(verdict[1], throttle_duration_sec=QUIET)
+        if inference[0] == WARN:
+            self._node.get_logger().warning(inference[1], throttle_duration_sec=QUIET)
         if drift[0] == WARN:
             self._node.get_logger().warning(drift[1], throttle_duration_sec=QUIET)
         self._bad_frames = health.counts.bad
@@ -163,7 +170,7 @@ class Diagnostics:
                 'frames dropped, overload': str(counts.overload),
                 'frames dropped, older than max_latency': str(counts.late),
             }),
-            self._status('inference', judge_inference(health), {
+            self._status('inference', inference, {
                 'state': health.state,
                 **health.engine,
                 'frames processed': str(counts.processed),

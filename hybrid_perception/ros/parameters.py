@@ -160,7 +160,8 @@ TABLE: tuple[Entry, ...] = (
           'Frames older than this when their turn comes are dropped; 0: off. '
           'Needs stamps of the same clock as the node', unit='s', range=(0.0, 3600.0)),
     Entry('watchdog_timeout', 2.0,
-          'Without an image for this long, diagnostics warn and name the likely cause',
+          'Without an image for this long, or without an answer of the engine to one, diagnostics '
+          'warn and name the likely cause',
           unit='s', range=(0.1, 3600.0)),
     Entry('label_info_period', 5.0,
           'Period at which ~/label_info is repeated; 0: only when it changes', unit='s',

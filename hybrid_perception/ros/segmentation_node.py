@@ -277,5 +277,6 @@ class SegmentationNode(LifecycleNode):
             silence=self._statistics.silence,
             watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
+            engine_busy=self._statistics.engine_busy,
             watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report(),
             class_map=class_map, style=self._style()))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 import threading
 import time
@@ -37,6 +39,7 @@ class FrameStatistics:
         self._listening = True
         self._listened = 0.0
         self._last_output: float | None = None
+        self._inference_begun: float | None = None
 
     def begin(self) -> None:
         """Start to listen: nothing was heard yet."""
@@ -61,6 +64,15 @@ class FrameStatistics:
         """Note whether frames are taken from now on; silence begins anew with that."""
         self._listening = listening
         self._listened = time.monotonic()
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """Note that the engine is at work on a frame, in a `with` block."""
+        self._inference_begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._inference_begun = None
 
     def complete(self, *, processing: float, latency: float | None) -> float | None:
         """Note that the outputs of a frame left now; return the seconds since the last ones.
@@ -106,6 +118,12 @@ class FrameStatistics:
         if not self._listening:
             return 0.0
         return time.monotonic() - max(self._last_input or self._begun, self._listened)
+
+    @property
+    def engine_busy(self) -> float:
+        """Return the seconds for which the engine has been at work on a frame; 0: it is not."""
+        begun = self._inference_begun
+        return 0.0 if begun is None else time.monotonic() - begun
 
     @property
     def median_latency(self) -> float | None:

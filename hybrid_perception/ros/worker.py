@@ -153,7 +153,7 @@ class Worker:
         rgb = self._read(message)
         self._note_size(rgb.shape[1], rgb.shape[0])
         watch.lap('decoding_time')
-        with self.inbox.engine_at_work():
+        with self.inbox.engine_at_work(), self._statistics.inference():
             segmentation = self._engine.segmenter.segment(rgb)
         end_turn()
         watch.lap('inference_time')

@@ -39,7 +39,7 @@ def test_core_and_memory_on_the_tiny_model(tiny_model, tmp_path):
     assert done.returncode == 0, done.stderr
     text = path.read_text(encoding='utf-8')
     assert 'A quick run' in text
-    for words in ('| engine |', '| engine, label alone |', '| core, camera 1920x1080 |',
+    for words in ('| engine |', '| core, camera 1920x1080 |',
                   'to the engine', '| engine alone |', 'same graph with the label alone'):
         assert words in text
     [engine] = [line for line in text.splitlines() if line.startswith('| engine |')]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
 FINE = Health(
     state='active', step='', fault='', topic='/camera/image_raw', publishers=1, heard=True,
     silence=0.03, watchdog_timeout=2.0, counts=Counts(), rates={}, median_latency=0.05,
-    watched=('label',), engine={}, drift=DriftReport('not calibrated'))
+    engine_busy=0.1, watched=('label',), engine={}, drift=DriftReport('not calibrated'))
 
 
 @pytest.mark.parametrize(('change', 'bad', 'level', 'words'), [
@@ -56,6 +57,8 @@ def test_the_input_is_judged(change, bad, level, words):
 @pytest.mark.parametrize(('change', 'level', 'words'), [
     ({}, OK, 'segmenting'),
     ({'watched': ()}, OK, 'nobody reads an output'),
+    ({'engine_busy': 2.1}, WARN, 'at work on one frame for 2.1 s'),
+    ({'engine_busy': 2.1, 'fault': 'inference failed'}, ERROR, 'inference failed'),
     ({'fault': 'configure failed: x.json', 'state': 'unconfigured'}, ERROR, 'x.json'),
     ({'state': 'configuring'}, OK, 'configuring'),
     ({'state': 'configuring', 'step': 'building, 43 %'}, OK, 'configuring: building, 43 %'),
@@ -64,6 +67,18 @@ def test_the_inference_is_judged(change, level, words):
     verdict = judge_inference(replace(FINE, **change))
     assert verdict[0] == level
     assert words in verdict[1]
+
+
+def test_an_engine_that_hangs_is_told(make_robot, picture, monkeypatch):
+    robot = make_robot(watchdog_timeout=0.2, **{'diagnostic_updater.period': 0.1}).start('label')
+    segmenter, go_on = robot.node._engine.segmenter, threading.Event()
+    segment = segmenter.segment
+    monkeypatch.setattr(segmenter, 'segment', lambda rgb: go_on.wait(60) and segment(rgb))
+    robot.camera.publish(robot.stamped(robot.image(picture)))
+    robot.spin_until(lambda: 'at work on one frame' in robot.status('inference').message)
+    assert robot.status('inference').level == WARN
+    go_on.set()
+    robot.spin_until(lambda: robot.status('inference').message == 'segmenting')
 
 
 @pytest.mark.parametrize(('state', 'report', 'level', 'words'), [

@@ -13,15 +13,11 @@ import numpy as np
 import onnxruntime
 
 from hybrid_perception.backends.cores import usable_cores
-from hybrid_perception.backends.onnxruntime_backend import open_session
-from hybrid_perception.interleaved import take_turns
 from hybrid_training.checkpoint import load_checkpoint
 from hybrid_training.config import stored_classes, stored_model
-from hybrid_training.export.label_only import label_only_engine, noise
+from hybrid_training.export.label_only import ENGINES, ScoreCost, noise, time_score
 from hybrid_training.export.onnx_file import write_onnx
 from hybrid_training.models.network import build_network
-
-PLAIN, HYBRID = 'label alone', 'label and score'
 
 
 def measure_overhead(
@@ -34,8 +30,9 @@ def measure_overhead(
         rounds: how often each is timed, per number of threads.
 
     Returns:
-        `threads`: by number of threads `plain_ms`, `hybrid_ms` (medians), `overhead` (median of
-        the ratios within a round, less 1) and its 95 % interval from resampled rounds.
+        `threads`: by number of threads `plain_ms`, `hybrid_ms` (medians), `overhead` (median over
+        the engines of their medians of the ratios within a round, less 1) and its 95 % interval
+        from resampled engines.
     """
     stored = load_checkpoint(checkpoint)
     model = build_network(
@@ -47,20 +44,16 @@ def measure_overhead(
         path = Path(folder) / 'model.onnx'
         write_onnx(model.eval(), path, size)
         for threads in sorted({1, usable_cores()}):
-            session = open_session(path, threads)
-            seconds = take_turns({
-                PLAIN: label_only_engine(path, image, threads),
-                HYBRID: lambda s=session: s.run(['label', 'anomaly_score'], {'image': image}),
-            }, rounds)
-            found[str(threads)] = _figures(seconds[PLAIN], seconds[HYBRID])
-    return {'threads': found, 'size': list(size), 'rounds': rounds, 'cores': usable_cores(),
-            'machine': platform.machine(), 'onnxruntime': onnxruntime.__version__}
+            found[str(threads)] = _figures(time_score(path, image, threads, rounds))
+    return {'threads': found, 'size': list(size), 'rounds': rounds, 'engines': ENGINES,
+            'cores': usable_cores(), 'machine': platform.machine(),
+            'onnxruntime': onnxruntime.__version__}
 
 
-def _figures(plain: np.ndarray, hybrid: np.ndarray) -> dict[str, Any]:
-    ratio = hybrid / plain - 1
-    draws = np.random.default_rng(0).integers(len(ratio), size=(1000, len(ratio)))
-    low, high = np.quantile(np.median(ratio[draws], axis=1), [0.025, 0.975]).tolist()
-    return {'plain_ms': 1000 * float(np.median(plain)),
-            'hybrid_ms': 1000 * float(np.median(hybrid)),
-            'overhead': float(np.median(ratio)), 'interval95': [low, high]}
+def _figures(cost: ScoreCost) -> dict[str, Any]:
+    added = cost.by_engine
+    draws = np.random.default_rng(0).integers(len(added), size=(1000, len(added)))
+    low, high = np.quantile(np.median(added[draws], axis=1), [0.025, 0.975]).tolist()
+    return {'plain_ms': 1000 * float(np.median(cost.plain)),
+            'hybrid_ms': 1000 * float(np.median(cost.hybrid)),
+            'overhead': cost.median, 'interval95': [low, high]}

@@ -34,7 +34,7 @@ def results_page(found: Mapping[str, Any]) -> str:
               *(f'| {b["asked"]} | {b["reached"]} | {"yes" if b["met"] else "**no**"} |'
                 for b in found['bars']), '',
               'Means are over ' + _list(found['counted_sets']) + '. In brackets: 95 % intervals '
-              'of the difference, bootstrap over images (for latency: over rounds). An interval '
+              'of the difference, bootstrap over images (for latency: over engines). An interval '
               'that holds 0 means that other images could turn the order.', '']
     lines += ['## Closed set', '', '| network | closed mIoU |', '|---|---|',
               *(f'| {_TITLES[name]} | {100 * arm["miou"]:.2f} |'
@@ -107,6 +107,7 @@ def _overhead(found: Mapping[str, Any]) -> list[str]:
             f'{100 * f["overhead"]:+.2f} % |' for threads, f in found['threads'].items()]
     return ['## Latency', '',
             f'The exported graph at {width}x{height}, {found["rounds"]} rounds in turns, medians; '
+            f'both engines opened anew {found["engines"]} times; '
             f'ONNX Runtime {found["onnxruntime"]} on {found["cores"]} {found["machine"]} cores. '
             f'Label alone is the same graph cut down to its argmax.', '',
             '| threads | label alone | label and score | overhead |', '|---|---|---|---|', *rows,
