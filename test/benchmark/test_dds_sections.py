@@ -52,10 +52,11 @@ def cameras(way, *, rate=10.0, p99=200.0, resident=400.0, least=50, count=2):
     return Case(count, way, rate, least, 60, 100.0, p99, resident)
 
 
-def test_the_better_way_has_more_labels_then_younger_ones_then_less_memory():
+def test_the_better_way_has_younger_labels_then_more_of_them_then_less_memory():
     assert better([cameras(SHARED), cameras(APART, rate=10.5, resident=800)]).way == APART
     assert better([cameras(SHARED), cameras(APART, rate=10.2, resident=800)]).way == SHARED
-    assert better([cameras(SHARED, p99=300), cameras(APART, rate=10.2)]).way == APART
+    assert better([cameras(SHARED, p99=300), cameras(APART, rate=9)]).way == APART
+    assert better([cameras(SHARED), cameras(APART, rate=20, p99=230)]).way == SHARED
     assert better([cameras(SHARED), cameras(APART, rate=20, least=20)]).way == SHARED
     text = verdict([cameras(SHARED, count=1), cameras(SHARED), cameras(APART, rate=20)])
     assert '2 cameras: **apart**' in text
