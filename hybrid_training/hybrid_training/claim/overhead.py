@@ -31,8 +31,8 @@ def measure_overhead(
 
     Returns:
         `threads`: by number of threads `plain_ms`, `hybrid_ms` (medians), `overhead` (median over
-        the engines of their medians of the ratios within a round, less 1) and its 95 % interval
-        from resampled engines.
+        the engines of their medians of the ratios within a round, less 1) and its 95 % interval,
+        by resampling the engines.
     """
     stored = load_checkpoint(checkpoint)
     model = build_network(
