@@ -9,14 +9,12 @@ little.
 from __future__ import annotations
 
 from collections.abc import Callable
-import random
 import time
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmark.interleaved import ratio
+from benchmark.interleaved import ratio, take_turns
 from benchmark.table import Settings, Table
 from hybrid_perception.calibration.drift_monitor import DriftMonitor
 from hybrid_perception.calibration.drift_table import BINS, DriftReference
@@ -72,7 +70,7 @@ def measure(settings: Settings) -> list[Table]:
     """Measure at the size of a common camera."""
     cv2.setNumThreads(1)
     scene = draw_scene(*((90, 160) if settings.quick else SIZE), seed=0)
-    seconds = process_seconds(tasks(scene), settings.rounds(ROUNDS))
+    seconds = take_turns(tasks(scene), settings.rounds(ROUNDS), clock=time.process_time)
     height, width = scene.view.shape[:2]
     unknown = float(np.mean(scene.mask != 0))
     return [Table(
@@ -83,20 +81,3 @@ def measure(settings: Settings) -> list[Table]:
         f'thread, {len(seconds["open_set_mask"])} rounds in random order, by the time of the '
         'processor. The frame is drawn by chance: blobs of unknown, more than a street has. None '
         'of it is spent on outputs that nobody reads.')]
-
-
-def process_seconds(
-    calls: dict[str, Callable[[], object]], rounds: int
-) -> dict[str, NDArray[np.float64]]:
-    """Time calls by turns, by the processor: (rounds,) seconds by name."""
-    shuffle, order = random.Random(0).shuffle, list(calls)
-    for call in calls.values():   # the first call allocates
-        call()
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        shuffle(order)
-        for name in order:
-            start = time.process_time()
-            calls[name]()
-            seconds[name].append(time.process_time() - start)
-    return {name: np.array(times) for name, times in seconds.items()}

@@ -165,10 +165,13 @@ def _notes(settings: Settings) -> str:
 
 
 def _when(section: Section, settings: Settings) -> str:
+    weights = ' --checkpoint PT' if settings.checkpoint else ''
+    sets = ' --data DIR' if settings.data else ''
     return (f'*{datetime.date.today().isoformat()}, commit {_commit()}, {_processor()}, '
             f'{usable_cores()} usable core(s), load before: {os.getloadavg()[0]:.1f}; '
             f'`python3 -m benchmark.run --only {section.module} --threads '
-            f'{",".join(map(str, settings.threads))}{" --quick" if settings.quick else ""}`*')
+            f'{",".join(map(str, settings.threads))}{weights + sets if section.learned else ""}'
+            f'{" --quick" if settings.quick else ""}`*')
 
 
 def _commit() -> str:

@@ -19,11 +19,13 @@ class Section:
         module: its name in this package, and the section's name for `--only`.
         title: heading in the document.
         seconds: after which it is stopped; a guard, not its usual time.
+        learned: whether it measures accuracy with `--checkpoint` and `--data`.
     """
 
     module: str
     title: str
     seconds: int = 240
+    learned: bool = False
 
 
 SECTIONS = (
@@ -38,7 +40,7 @@ SECTIONS = (
     Section('transport', 'Transport'),
     Section('replay_throughput', 'Replay', 420),
     Section('engines', 'CPU engines against the peak of the machine', 360),
-    Section('graph_variants', 'Ways from stride 4 to full size'),
+    Section('graph_variants', 'Ways from stride 4 to full size', learned=True),
     Section('native_tail', 'A native loop instead of the tail in the graph'),
     Section('encoders', 'Encoders', 420),
 )

@@ -19,7 +19,8 @@ from hybrid_perception.exceptions import ParameterError
 
 
 def take_turns(
-    calls: Mapping[str, Callable[[], object]], rounds: int, *, seed: int = 0
+    calls: Mapping[str, Callable[[], object]], rounds: int, *, seed: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, NDArray[np.float64]]:
     """Call each once per round, in random order, after one call of each that is not counted.
 
@@ -27,6 +28,7 @@ def take_turns(
         calls: what to time, by name.
         rounds: how often each is timed.
         seed: of the orders.
+        clock: tells seconds; `time.process_time` for those of the processor.
 
     Returns:
         (rounds,) seconds by name; compare them within a round, by ratio.
@@ -44,7 +46,7 @@ def take_turns(
     for _ in range(rounds):
         shuffle(order)
         for name in order:
-            start = time.perf_counter()
+            start = clock()
             calls[name]()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: np.array(seconds[name]) for name in calls}

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 import signal
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -27,17 +28,34 @@ def main() -> None:
     parser.add_argument('--best-effort', action='store_true')
     parser.add_argument('--compressed', action='store_true')
     options = parser.parse_args()
+    qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT if options.best_effort
+                     else ReliabilityPolicy.RELIABLE)
+    kind = CompressedImage if options.compressed else Image
+    read_until_stopped('reader', options.topics, kind, qos, options.log, note)
+
+
+def read_until_stopped(
+    name: str, topics: Sequence[str], kind: type, qos: QoSProfile | int, path: Path,
+    note: Callable[[int, TextIO, Any], None],
+) -> None:
+    """Write a line for each message of some topics, until SIGINT or SIGTERM.
+
+    Args:
+        name: of the node.
+        topics: to read.
+        kind: their message type.
+        qos: of the subscriptions.
+        path: file of the lines.
+        note: writes the line; takes the number of the topic, the file and the message.
+    """
     stop: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _: stop.append(caught))
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    node = Node('reader')
-    qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT if options.best_effort
-                     else ReliabilityPolicy.RELIABLE)
-    with options.log.open('w', encoding='ascii', buffering=1) as log:
-        for index, topic in enumerate(options.topics):
-            node.create_subscription(CompressedImage if options.compressed else Image, topic,
-                                     partial(note, index, log), qos)
+    node = Node(name)
+    with path.open('w', encoding='ascii', buffering=1) as log:
+        for index, topic in enumerate(topics):
+            node.create_subscription(kind, topic, partial(note, index, log), qos)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not stop:

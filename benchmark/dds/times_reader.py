@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
-import signal
 from typing import TextIO
 
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from std_msgs.msg import Float64
+
+from benchmark.dds.reader import read_until_stopped
 
 
 def main() -> None:
@@ -23,19 +20,7 @@ def main() -> None:
     parser.add_argument('--log', type=Path, required=True,
                         help='CSV: number of the topic, value (ms)')
     options = parser.parse_args()
-    stop: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda caught, _: stop.append(caught))
-    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    node = Node('times_reader')
-    with options.log.open('w', encoding='ascii', buffering=1) as log:
-        for index, topic in enumerate(options.topics):
-            node.create_subscription(Float64, topic, partial(note, index, log), 10)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not stop:
-            executor.spin_once(timeout_sec=0.1)
-    rclpy.try_shutdown()
+    read_until_stopped('times_reader', options.topics, Float64, 10, options.log, note)
 
 
 def note(index: int, log: TextIO, message: Float64) -> None:

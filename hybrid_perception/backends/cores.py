@@ -9,6 +9,8 @@ import math
 import os
 from pathlib import Path
 
+from hybrid_perception.exceptions import ParameterError
+
 
 def usable_cores(root: Path = Path('/')) -> int:
     """Count the cores that affinity and the control groups' quotas leave to this process.
@@ -30,6 +32,22 @@ def usable_cores(root: Path = Path('/')) -> int:
         allowed = set(range(os.cpu_count() or 1))
     physical = len({_siblings(root, cpu) for cpu in allowed})
     return max(1, min([physical, *(math.floor(quota) for quota in _quotas(root))]))
+
+
+def engine_threads(threads: int | None, calls: int) -> int:
+    """Return the threads of a CPU engine: as many as asked for, or every usable core.
+
+    Args:
+        threads: Threads per frame, or None.
+        calls: Calls at a time.
+
+    Raises:
+        ParameterError: Either is below 1.
+    """
+    for name, number in (('threads', threads), ('calls', calls)):
+        if number is not None and number < 1:
+            raise ParameterError(f'{name} is {number}; it must be 1 or more')
+    return threads or usable_cores()
 
 
 def _siblings(root: Path, cpu: int) -> str:

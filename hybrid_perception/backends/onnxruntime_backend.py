@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_perception.backends.cores import usable_cores
-from hybrid_perception.exceptions import EngineError, ModelError, ParameterError
+from hybrid_perception.backends.cores import engine_threads
+from hybrid_perception.exceptions import EngineError, ModelError
 from hybrid_perception.manifest import Manifest
 
 
@@ -38,12 +38,8 @@ class OnnxRuntimeBackend:
             ModelError: The file is no valid ONNX, or its tensors are not the manifest's.
             ParameterError: ``threads`` or ``calls`` is below 1.
         """
-        if threads is not None and threads < 1:
-            raise ParameterError(f'threads is {threads}; it must be 1 or more')
-        if calls < 1:
-            raise ParameterError(f'calls is {calls}; it must be 1 or more')
+        self._threads = engine_threads(threads, calls)
         self.concurrent_calls = calls
-        self._threads = threads or usable_cores()
         self._manifest = manifest
         self._session: Any = _open_session(manifest, self._threads)
         _check_tensors(self._session, manifest)

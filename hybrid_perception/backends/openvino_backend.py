@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_perception.backends.cores import usable_cores
+from hybrid_perception.backends.cores import engine_threads
 from hybrid_perception.buffers import BufferPool
-from hybrid_perception.exceptions import EngineError, ModelError, ParameterError
+from hybrid_perception.exceptions import EngineError, ModelError
 from hybrid_perception.manifest import Manifest
 
 
@@ -39,14 +39,10 @@ class OpenVinoBackend:
             ModelError: The file is no valid ONNX, or its tensors are not the manifest's.
             ParameterError: ``threads`` or ``calls`` is below 1.
         """
-        if threads is not None and threads < 1:
-            raise ParameterError(f'threads is {threads}; it must be 1 or more')
-        if calls < 1:
-            raise ParameterError(f'calls is {calls}; it must be 1 or more')
+        number = engine_threads(threads, calls)
         self._library = import_openvino()
         self._manifest = manifest
         self.concurrent_calls = calls
-        number = threads or usable_cores()
         compiled = _compile(self._library, manifest, number, calls)
         _check_tensors(compiled, manifest)
         self._free: SimpleQueue[_Request] = SimpleQueue()
