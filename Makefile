@@ -20,7 +20,7 @@ DATA = $(or $(HYBRID_PERCEPTION_DATA),data)
 # Demo: a video, a folder of pictures or a camera device instead of the bundled clip; one's own model.
 SOURCE =
 MODEL =
-# Benchmark: more arguments, such as --quick, --only core, --checkpoint runs/mine/best.pt --data data.
+# Benchmark: more arguments, such as --quick, --only core, --model runs/mine/model.
 BENCHMARK =
 PIP_FLAGS ?= -qq
 
@@ -87,6 +87,11 @@ $(STAMPS)/test: $(STAMPS)/runtime constraints.txt
 	@rm -rf build
 	@$(PIP) --no-build-isolation -c $(STAMPS)/constraints.txt -c constraints.txt '.[test]'
 	@touch $@
+
+$(STAMPS)/benchmark: $(STAMPS)/runtime
+	@rm -rf build
+	@if $(PIP) --no-build-isolation -c $(STAMPS)/constraints.txt '.[benchmark]'; then touch $@; else \
+	  echo 'OpenVINO or numba is not to be had for this Python: their rows will be missing.' >&2; fi
 
 $(TRAINING): $(STAMPS)/runtime constraints.txt hybrid_training/setup.py hybrid_training/requirements.txt
 	@echo 'installing $(TORCH) and the training package into $(VENV) ...'
@@ -155,9 +160,10 @@ golden: $(STAMPS)/test  ## take the shipped model's answers on the bundled clip 
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python test/golden/golden_clip.py
 
 .PHONY: benchmark
-benchmark: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## time everything and write docs/performance.md; wants quiet cores
+benchmark: $(STAMPS)/package $(STAMPS)/test $(STAMPS)/benchmark $(TRAINING)  ## time everything and write docs/performance.md; wants quiet cores
 	@PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training$${PYTHONPATH:+:$$PYTHONPATH}" \
-	  $(BIN)/python -m benchmark.run --output docs/performance.md $(BENCHMARK)
+	  $(BIN)/python -m benchmark.run --output docs/performance.md \
+	  $(if $(wildcard $(DATA)/cityscapes640/val),--data '$(DATA)') $(BENCHMARK)
 
 .PHONY: clip
 clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit

@@ -66,6 +66,8 @@ setup(
         'replay': ['rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
         'openvino': ['openvino>=2024.4,<2027'],
         'tensorrt': ['tensorrt>=10.3,<12'],
+        # What `make benchmark` measures beside the product; nothing of it is needed by it.
+        'benchmark': ['numba>=0.61,<1', 'openvino>=2024.4,<2027'],
         # Rerun's viewer, 500 MB installed; `hybrid-perception view --html` does without.
         'view': ['rerun-sdk>=0.41,<0.42', 'rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
         'test': [

@@ -17,18 +17,17 @@ import onnx
 
 from benchmark.exported import export_network, open_session, with_tail, without_score
 from benchmark.interleaved import milliseconds, noise, ratio, take_turns
-from benchmark.table import MODELS, Settings, Table
+from benchmark.table import MODELS, ROOT, Settings, Table
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
-from hybrid_perception.manifest import load_manifest
-from hybrid_training.checkpoint import load_checkpoint
-from hybrid_training.config import ModelConfig, TrainingConfig, stored_classes, stored_model
+from hybrid_perception.manifest import Manifest, load_manifest
+from hybrid_training.config import ModelConfig, class_list, load_config
 from hybrid_training.evaluation.measures import closed_miou, pool_scores
 from hybrid_training.evaluation.predictors import ExportedPredictor
 from hybrid_training.export.measured import MeasuringSets, open_sets
 from hybrid_training.export.tail_names import DEFAULT_TAIL, TAIL_NAMES
 from hybrid_training.models.network import build_network
 
-SIZE = (512, 1024)
+CONFIG = ROOT / 'hybrid_training' / 'hybrid_training' / 'configs' / 'first_drive.yaml'
 QUICK_SIZE = (64, 128)
 QUICK_TAILS = (DEFAULT_TAIL, 'nearest')
 CLASSES = 19
@@ -40,9 +39,9 @@ class Source:
     """What the graphs are made from.
 
     Attributes:
-        model: the graph with the default tail.
+        model: a whole graph; its tail is replaced.
         num_classes: K.
-        sets: what accuracy is measured on; None for random weights.
+        sets: what accuracy is measured on; None for time alone.
         images: of each set, evenly spread; None for all.
     """
 
@@ -53,13 +52,12 @@ class Source:
 
 
 def measure(settings: Settings, *, images: int | None = 10) -> list[Table]:
-    """Time every tail with each number of threads; measure accuracy where weights and data are."""
+    """Time every tail with each number of threads; measure accuracy where there is data."""
     source = _source(settings, images)
-    graphs = {kind: source.model if kind == DEFAULT_TAIL
-              else with_tail(source.model, kind, source.num_classes)
+    graphs = {kind: with_tail(source.model, kind, source.num_classes)
               for kind in (QUICK_TAILS if settings.quick else TAIL_NAMES)}
     accuracy = {kind: _accuracy(graph, settings, source) for kind, graph in graphs.items()}
-    note = 'Random weights, so no accuracy: give `--checkpoint` and `--data`.'
+    note = 'No accuracy: give `--data`, labelled sets of the classes of the model.'
     if source.sets is not None:
         pictures = f'{source.images} pictures, evenly spread,' if source.images else 'all pictures'
         note = f'Accuracy is of {pictures} of each set.'
@@ -67,19 +65,22 @@ def measure(settings: Settings, *, images: int | None = 10) -> list[Table]:
 
 
 def _source(settings: Settings, images: int | None) -> Source:
-    size = QUICK_SIZE if settings.quick else SIZE
-    if settings.checkpoint is None:
+    if settings.quick:
         network = build_network(ModelConfig(weights='random'), CLASSES, pretrained=False)
-        return Source(export_network(network, size), CLASSES)
-    checkpoint = load_checkpoint(settings.checkpoint)
-    classes = stored_classes(checkpoint.config)
-    network = build_network(stored_model(checkpoint.config), len(classes), pretrained=False)
-    network.load_state_dict(checkpoint.weights)
-    validation = TrainingConfig.model_validate(checkpoint.config).validation
-    sets = None
-    if settings.data is not None and validation is not None:
-        sets = open_sets(validation, settings.data, classes)
-    return Source(export_network(network, size), len(classes), sets, images)
+        return Source(export_network(network, QUICK_SIZE), CLASSES)
+    manifest = load_manifest(settings.model)
+    sets = _sets(manifest, settings.data) if settings.data else None
+    return Source(
+        onnx.load(manifest.onnx_path), manifest.class_map.num_classes, sets, images)
+
+
+def _sets(manifest: Manifest, data: Path) -> MeasuringSets | None:
+    """Open the sets that the shipped configuration validates on, if they have these classes."""
+    config = load_config(CONFIG)
+    classes = class_list(config.classes, data)
+    if config.validation is None or classes.names != manifest.class_map.names:
+        return None
+    return open_sets(config.validation, data, classes)
 
 
 def _accuracy(graph: Any, settings: Settings, source: Source) -> Mapping[str, float]:
@@ -128,19 +129,16 @@ def main() -> int:
     """Measure and print Markdown."""
     parser = argparse.ArgumentParser(
         prog='python3 -m benchmark.graph_variants', description=__doc__,
-        epilog='example: python3 -m benchmark.graph_variants --checkpoint runs/mine/best.pt '
-               '--data data --output variants.md')
-    parser.add_argument('--checkpoint', type=Path, metavar='PT', help='random weights without')
+        epilog='example: python3 -m benchmark.graph_variants --data data --output variants.md')
     parser.add_argument('--data', type=Path, metavar='DIR', help='labelled sets')
     parser.add_argument('--model', type=Path, default=MODELS,
-                        help='manifest of the same classes and size (models/)')
+                        help='manifest, .onnx or folder of a floating-point model (models/)')
     parser.add_argument('--images', type=int, metavar='N', help='of each set, spread (all)')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads (1)')
     parser.add_argument('--output', type=Path, metavar='MD', help='write there too')
     parser.add_argument('--quick', action='store_true', help='small; the figures mean nothing')
     options = parser.parse_args()
-    settings = Settings(options.model, (options.threads,), options.quick, options.checkpoint,
-                        options.data)
+    settings = Settings(options.model, (options.threads,), options.quick, options.data)
     text = '\n'.join(table.markdown() for table in measure(settings, images=options.images))
     print(text)
     if options.output:

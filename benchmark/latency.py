@@ -17,6 +17,7 @@ from benchmark.dds.processes import (
     module_command,
     node_command,
     read_log,
+    read_times,
     running,
     wait_for_lines,
 )
@@ -93,10 +94,7 @@ def _wait(camera: Process, log: Path, times: Path, node: Process, seconds: float
 
 
 def _medians(path: Path) -> dict[str, float]:
-    values: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    for line in path.read_text(encoding='ascii').splitlines():
-        number, _, value = line.partition(',')
-        values[STAGES[int(number)]].append(float(value))
+    values = dict(zip(STAGES, read_times(path, len(STAGES)), strict=True))
     if not all(values.values()):
         raise NotMeasured('the node published no times')
     return {stage: float(np.median(found)) for stage, found in values.items()}

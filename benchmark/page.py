@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+import re
 
 HEAD = """# Performance
 
@@ -13,6 +14,7 @@ the ratios within a round, and every round calls everything once in random order
 says when it was measured; `make benchmark BENCHMARK='--only NAME'` renews one and leaves the rest.
 """
 NOT_YET = '*Not measured yet.*\n'
+_BAR = re.compile(r'^\* (met|missed): (.+): (.+); asked: (.+)$', re.MULTILINE)
 
 
 def read_sections(text: str) -> dict[str, str]:
@@ -39,7 +41,24 @@ def write_page(
         before: text of those of an older page, by title; kept where there is nothing newer.
         notes: about this run, Markdown.
     """
-    parts = [f'{HEAD}\n{notes}']
-    for title in titles:
-        parts.append(f'## {title}\n\n{measured.get(title) or before.get(title) or NOT_YET}')
+    bodies = {title: measured.get(title) or before.get(title) or NOT_YET for title in titles}
+    parts = [f'{HEAD}\n{notes}{asked(bodies)}']
+    parts += [f'## {title}\n\n{body}' for title, body in bodies.items()]
     return '\n'.join(parts)
+
+
+def asked(sections: Mapping[str, str]) -> str:
+    """Gather what is asked of the figures of all sections in one table, Markdown."""
+    rows = [f'| [{title}](#{anchor(title)}) | {what} | {value} | {limit} | '
+            f'{verdict if verdict == "met" else "**missed**"} |'
+            for title, body in sections.items() for verdict, what, value, limit
+            in _BAR.findall(body)]
+    if not rows:
+        return ''
+    header = ['', '| section | figure | measured | asked | |', '| --- | --- | --- | --- | --- |']
+    return '\n'.join([*header, *rows]) + '\n'
+
+
+def anchor(title: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    return re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-')

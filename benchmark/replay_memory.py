@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.replay_drive import ROOT, noise_frames, replayer, write_drive
-from benchmark.table import Table
+from benchmark.table import Bar, Table
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.exceptions import HybridPerceptionError
@@ -121,7 +121,9 @@ def memory_table(
         f'Raw {size[0]}x{size[1]} frames, Python and its libraries included. Over a drive of '
         f'{flat["frames"]} frames of 64x48, with an engine that answers at once, the memory in '
         f'use went from {flat["early_mb"]:.1f} MB at a tenth to {flat["late_mb"]:.1f} MB at the '
-        f'end; asked: no more than {GROWTH:.0f} MB of growth.')
+        'end.',
+        (Bar('growth of memory over a drive', round(flat['late_mb'] - flat['early_mb'], 1), GROWTH,
+             ' MB'),))
 
 
 def main() -> None:

@@ -24,11 +24,10 @@ import time
 
 from benchmark.page import read_sections, write_page
 from benchmark.sections import SECTIONS, Section
-from benchmark.table import MODELS, NotMeasured, Settings, Table
+from benchmark.table import MODELS, ROOT, Bar, NotMeasured, Settings, Table
 from hybrid_perception.backends.cores import usable_cores
 from hybrid_perception.exceptions import HybridPerceptionError
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'openvino', 'torch', 'timm', 'rclpy')
 
 
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cores = usable_cores()
     settings = Settings(
         options.model, options.threads or tuple(sorted({1, cores})), options.quick,
-        options.checkpoint, options.data,
+        options.data,
         options.output.resolve().parent / 'images' if options.output else None)
     if options.child:
         return _measure_here(options.only[0], settings, options.child)
@@ -95,8 +94,6 @@ def _parser() -> argparse.ArgumentParser:
                         help='manifest, .onnx or folder (models/)')
     parser.add_argument('--threads', type=_threads, metavar='N,M',
                         help='CPU threads of the engines (1 and the cores of this process)')
-    parser.add_argument('--checkpoint', type=Path, metavar='PT',
-                        help='network whose graph variants are measured (random weights)')
     parser.add_argument('--data', type=Path, metavar='DIR',
                         help='labelled sets, for the accuracy of the graph variants')
     parser.add_argument('--quick', action='store_true', help='prove that it runs; no figures')
@@ -131,7 +128,8 @@ def _measure_apart(section: Section, arguments: Sequence[str]) -> tuple[str, boo
         answer = json.loads(path.read_text(encoding='utf-8'))
     if 'not measured' in answer:
         return f'*Not measured: {answer["not measured"]}*\n', True
-    tables = [Table(**{**t, 'rows': tuple(map(tuple, t['rows']))}) for t in answer['tables']]
+    tables = [Table(**{**t, 'rows': tuple(map(tuple, t['rows'])),
+                       'bars': tuple(Bar(**bar) for bar in t['bars'])}) for t in answer['tables']]
     return '\n'.join(table.markdown() for table in tables), True
 
 
@@ -165,12 +163,11 @@ def _notes(settings: Settings) -> str:
 
 
 def _when(section: Section, settings: Settings) -> str:
-    weights = ' --checkpoint PT' if settings.checkpoint else ''
     sets = ' --data DIR' if settings.data else ''
     return (f'*{datetime.date.today().isoformat()}, commit {_commit()}, {_processor()}, '
             f'{usable_cores()} usable core(s), load before: {os.getloadavg()[0]:.1f}; '
             f'`python3 -m benchmark.run --only {section.module} --threads '
-            f'{",".join(map(str, settings.threads))}{weights + sets if section.learned else ""}'
+            f'{",".join(map(str, settings.threads))}{sets if section.learned else ""}'
             f'{" --quick" if settings.quick else ""}`*')
 
 

@@ -19,7 +19,7 @@ class Section:
         module: its name in this package, and the section's name for `--only`.
         title: heading in the document.
         seconds: after which it is stopped; a guard, not its usual time.
-        learned: whether it measures accuracy with `--checkpoint` and `--data`.
+        learned: whether it measures accuracy with `--data`.
     """
 
     module: str
@@ -31,7 +31,8 @@ class Section:
 SECTIONS = (
     Section('core', 'The engine alone and the core around it'),
     Section('memory', 'Memory'),
-    Section('node_time', 'The node over DDS', 420),
+    Section('end_to_end', 'From the engine to the reader', 900),
+    Section('node_time', "The node's own time", 420),
     Section('latency', 'Where the time of a frame goes'),
     Section('output_cost', 'Outputs'),
     Section('overload', 'Overload', 420),

@@ -211,8 +211,9 @@ class Segmenter:
                     f'{engine} gave a {name} of {array.shape} {array.dtype} for model {model}; '
                     f'it must be {size} {np.dtype(dtype)}'
                 )
-        # min and max carry a NaN through, and need no image-sized buffer.
-        if not (np.isfinite(score.min()) and np.isfinite(score.max())):
+        # One pass and no image-sized buffer: a sum is finite only where all its terms are. Where
+        # it is not, it may have overflowed.
+        if not (np.isfinite(cv2.sumElems(score)[0]) or np.isfinite(score).all()):
             raise EngineError(
                 f'{engine} gave anomaly scores that are NaN or infinite for model {model}; the '
                 'frame cannot be used'

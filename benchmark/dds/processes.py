@@ -163,6 +163,15 @@ def read_log(path: Path) -> Received:
     return Received(table[:, 0], table[:, 1] / 1e9, table[:, 2] / 1e9)
 
 
+def read_times(path: Path, topics: int) -> list[list[float]]:
+    """Read the CSV of a reader of times, ms, for each topic."""
+    values: list[list[float]] = [[] for _ in range(topics)]
+    for line in path.read_text(encoding='ascii').splitlines():
+        number, _, value = line.partition(',')
+        values[int(number)].append(float(value))
+    return values
+
+
 def wait_for_lines(path: Path, count: int, process: Process, seconds: float = 60.0) -> None:
     """Wait until a reader has noted so many messages.
 

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from benchmark.bar_chart import write_bar_chart
+from benchmark.dds.cases import last_of_frames
 from benchmark.dds.pass_through import write_pass_through
 from benchmark.dds.processes import Received, read_log
-from benchmark.node_time import _last_of_frames
+from benchmark.end_to_end import cells
 from benchmark.several_cameras import APART, NARROW, SHARED, Case, better, verdict, ways
+from benchmark.table import NotMeasured
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +37,7 @@ def test_a_frame_has_come_when_its_last_output_has():
     # Two frames, stamped 1.0 and 2.0, with outputs 0 and 1; topic 2 is somebody else's.
     received = Received(np.array([0, 2, 1, 1, 0]), np.array([1.3, 1.4, 1.5, 2.2, 2.6]),
                         np.array([0.3, 0.4, 0.5, 0.2, 0.6]))
-    last = _last_of_frames(received, range(2))
+    last = last_of_frames(received, range(2))
     assert sorted(last.age.tolist()) == [0.5, 0.6]
 
 
@@ -77,10 +79,36 @@ def test_node_and_echo_are_timed_over_dds(tiny_model):
          '--threads', '1', '--only', 'node_time'], cwd=ROOT, capture_output=True, text=True,
         timeout=280, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
-    rows = [[cell.strip() for cell in line.split('|')] for line in done.stdout.splitlines()
-            if line.startswith('| 640x360 raw, 3 output(s)')]
-    assert len(rows) == 2
-    assert all(float(cell) > 0 for row in rows for cell in row[2:-1]), rows
+    assert all(value > 0 for value in row_of(done.stdout))
+
+
+@pytest.mark.ros
+@pytest.mark.timeout(300)
+def test_every_level_from_engine_to_reader_is_timed_in_one_run(tiny_model):
+    pytest.importorskip('rclpy', reason='rclpy is not installed')
+    done = subprocess.run(
+        [sys.executable, '-m', 'benchmark.run', '--quick', '--model', str(tiny_model),
+         '--threads', '1', '--only', 'end_to_end'], cwd=ROOT, capture_output=True, text=True,
+        timeout=280, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    engine, core, core_ratio, node, _, reader, most, _, echo = row_of(done.stdout)
+    assert 0 < engine < core < node < reader <= most
+    assert core_ratio == pytest.approx(core / engine, rel=0.5)
+    assert echo > 0
+
+
+def row_of(page):
+    row, = (line for line in page.splitlines() if line.startswith('| 640x360 raw, 3 output(s)'))
+    return [float(cell) for cell in row.split('|')[2:-1]]
+
+
+def test_a_level_that_sent_nothing_is_named():
+    levels = {'engine': [100.0, 102.0, 98.0], 'core': [103.0], 'node': [110.0],
+              'reader': [115.0, 130.0, 113.0], 'echo': [10.0]}
+    assert cells(levels) == ('100.0', '103.0', '1.030', '110.0', '1.100', '115.0', '130.0',
+                             '1.150', '10.0')
+    with pytest.raises(NotMeasured, match='core, echo'):
+        cells({**levels, 'core': [], 'echo': np.empty(0)})
 
 
 @pytest.mark.ros

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from pathlib import Path
 import random
 import subprocess
@@ -20,7 +21,7 @@ from benchmark.interleaved import ratio, take_turns
 from benchmark.page import read_sections, write_page
 from benchmark.run import main
 from benchmark.sections import SECTIONS
-from benchmark.table import NotMeasured, Table
+from benchmark.table import Bar, NotMeasured, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(600)
@@ -42,6 +43,7 @@ def test_core_and_memory_on_the_tiny_model(tiny_model, tmp_path):
     for words in ('| engine |', '| core, camera 1920x1080 |',
                   'to the engine', '| engine alone |', 'same graph with the label alone'):
         assert words in text
+    assert '| [Memory](#memory) | core over the engine |' in text
     [engine] = [line for line in text.splitlines() if line.startswith('| engine |')]
     assert engine.endswith('| 1.000 |')
 
@@ -123,6 +125,34 @@ def test_turns_are_random_and_ratios_are_taken_within_a_round():
 def test_tables_are_markdown():
     text = Table('Times', ('', 'ms'), (('engine', '3'),), 'A note.').markdown()
     assert text == '### Times\n\nA note.\n\n|  | ms |\n| --- | --- |\n| engine | 3 |\n'
+
+
+def test_a_bar_is_met_up_to_its_limit_and_never_by_what_is_no_number():
+    assert Bar('time', 1.03, 1.03).met
+    assert not Bar('time', 1.031, 1.03).met
+    assert Bar('throughput', 95, 95, at_least=True).met
+    assert not Bar('throughput', 94.9, 95, at_least=True).met
+    assert not Bar('time', math.nan, 1).met
+    assert not Bar('throughput', math.nan, 1, at_least=True).met
+
+
+def test_the_head_of_the_page_gathers_the_bars_of_all_sections_old_and_new():
+    new = Table('Times', ('a',), (('1',),), bars=(
+        Bar('core: at 720p', 1.012, 1.03), Bar('speed', 93.25, 95, ' %', at_least=True)))
+    old = Table('Start', ('a',), (('1',),), bars=(Bar('first label', 0.86, 3, ' s'),))
+    page = write_page(["The node's start", 'Core', 'Empty'], {'Core': new.markdown()},
+                      {"The node's start": old.markdown()}, 'notes\n')
+    head = page[:page.index('## ')]
+    assert ("| [The node's start](#the-nodes-start) | first label | 0.86 s | at most 3 s | met |"
+            ) in head
+    assert '| [Core](#core) | core: at 720p | 1.012 | at most 1.03 | met |' in head
+    assert '| [Core](#core) | speed | 93.25 % | at least 95 % | **missed** |' in head
+    assert head.count('| [') == 3
+    assert list(read_sections(page)) == ["The node's start", 'Core', 'Empty']
+
+
+def test_a_page_without_bars_has_no_table_of_them():
+    assert '| asked |' not in write_page(['Core'], {}, {}, 'notes\n')
 
 
 def test_arithmetic_is_counted_without_the_tail():

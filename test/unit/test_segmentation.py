@@ -203,15 +203,25 @@ def test_bad_options_are_named(make_segmenter):
         make_segmenter(ignore_mask=np.zeros((2, 2, 3), np.uint8))
 
 
-@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize('bad', [
+    {(31, 63): np.nan}, {(0, 0): np.nan}, {(31, 63): np.inf}, {(9, 5): -np.inf},
+    {(0, 7): np.inf, (30, 1): -np.inf}, {(0, 0): 3e38, (31, 62): np.nan}])
 def test_scores_that_are_no_numbers_are_never_published(manifest, bad):
     score = np.zeros((32, 64), np.float32)
-    score[31, 63] = bad
+    for place, value in bad.items():
+        score[place] = value
     segmenter = Segmenter(manifest, FixedBackend(np.zeros((32, 64), np.uint8), score))
     with pytest.raises(EngineError, match='NaN or infinite'):
         segmenter.segment(halves(32, 64))
     with pytest.raises(EngineError, match='NaN or infinite'):
         segmenter.warm_up(1)
+
+
+@pytest.mark.parametrize('value', [3e38, -3e38])
+def test_scores_whose_sum_leaves_float32_are_still_numbers(manifest, value):
+    score = np.full((32, 64), value, np.float32)
+    segmenter = Segmenter(manifest, FixedBackend(np.zeros((32, 64), np.uint8), score))
+    assert (segmenter.segment(halves(32, 64)).anomaly_score == np.float32(value)).all()
 
 
 @pytest.mark.parametrize(('label', 'score', 'message'), [
