@@ -172,9 +172,15 @@ def _when(section: Section, settings: Settings) -> str:
 
 
 def _commit() -> str:
-    found = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=ROOT,
-                           capture_output=True, text=True, check=False)
-    return found.stdout.strip() or 'unknown'
+    """Name the commit; what stands in docs/, as this page does, changes nothing measured."""
+    found = _git('describe', '--always')
+    changed = _git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!docs')
+    return f'{found}{"-dirty" if changed else ""}' or 'unknown'
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(['git', *arguments], cwd=ROOT, capture_output=True, text=True,
+                          check=False).stdout.strip()
 
 
 def _processor() -> str:
