@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmark.interleaved import ratio, take_turns
 from benchmark.table import Settings, Table
+from hybrid_perception.buffers import BufferPool
 from hybrid_perception.calibration.drift_monitor import DriftMonitor
 from hybrid_perception.calibration.drift_table import BINS, DriftReference
 from hybrid_perception.labels import ClassMap
@@ -42,13 +43,13 @@ def draw_scene(height: int, width: int, seed: int) -> Scene:
     label = generator.integers(0, 19, (height // 40 + 1, width // 40 + 1), np.uint8)
     label = np.kron(label, np.ones((40, 40), np.uint8))[:height, :width].copy()
     view = generator.integers(0, 256, (height, width, 3), np.uint8)
-    return Scene(Segmentation(label, score), view, CLASSES, STYLE)
+    return Scene(Segmentation(label, score), view, CLASSES, STYLE, buffers=BufferPool())
 
 
 def tasks(scene: Scene) -> dict[str, Callable[[], object]]:
     """List what is timed, the mask first."""
     def fresh(style: Style = STYLE) -> Scene:   # a scene remembers its mask and its objects
-        return Scene(scene.segmentation, scene.view, CLASSES, style)
+        return Scene(scene.segmentation, scene.view, CLASSES, style, buffers=scene.buffers)
 
     tracker, found, stamps = ObjectTracker(), scene.objects, iter(range(10**9))
     monitor = DriftMonitor(DriftReference(

@@ -40,3 +40,8 @@ class BufferPool:
         owner = np.frombuffer(memory.data, dtype, count)
         weakref.finalize(owner, free.append, memory).atexit = False
         return owner.reshape(shape)
+
+
+def take(buffers: BufferPool | None, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return an array of undefined content: from a pool, or new where there is none."""
+    return np.empty(shape, dtype) if buffers is None else buffers.take(shape, dtype)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hybrid_perception.buffers import BufferPool
+from hybrid_perception.buffers import BufferPool, take
 from hybrid_perception.exceptions import ParameterError
 
 _BILINEAR = 1.5
@@ -142,7 +142,7 @@ def resize_frame(
         middle = (frame.shape[0] // rows, frame.shape[1] // columns)
         if middle == size:
             return _resize(frame, size, out, cv2.INTER_AREA)
-        small = buffers.take((*middle, 3), np.uint8) if buffers is not None else None
+        small = take(buffers, (*middle, 3), np.uint8)
         frame = _resize(frame, middle, small, cv2.INTER_AREA)
     left = max(frame.shape[0] / size[0], frame.shape[1] / size[1])
     return _resize(frame, size, out, cv2.INTER_LINEAR if left <= _BILINEAR else cv2.INTER_AREA)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_perception.buffers import BufferPool, take
 from hybrid_perception.exceptions import EncodingError
 
 Rgb = NDArray[np.uint8]
@@ -90,6 +91,7 @@ def to_rgb(
     encoding: str,
     step: int,
     is_bigendian: bool = False,
+    buffers: BufferPool | None = None,
 ) -> Rgb:
     """Read the pixels of a sensor_msgs/Image.
 
@@ -103,9 +105,10 @@ def to_rgb(
         encoding: One of ``SUPPORTED_ENCODINGS``.
         step: Bytes from one row to the next.
         is_bigendian: Byte order of 16-bit channels.
+        buffers: Where memory comes from; None for new memory.
 
     Returns:
-        (H, W, 3) uint8 RGB. For rgb8 a view of ``data``, else a new contiguous array.
+        (H, W, 3) uint8 RGB. For rgb8 a view of ``data``, else a contiguous array of its own.
 
     Raises:
         EncodingError: The encoding is not supported or the sizes do not fit the buffer.
@@ -119,10 +122,14 @@ def to_rgb(
             f'{", ".join(SUPPORTED_ENCODINGS)}, or convert the image before this node'
         )
     pixels = _pixels(_as_bytes(data), layout, height, width, step, is_bigendian, encoding)
+    if layout.code is None and layout.bytes_per_channel == 1:
+        return pixels
+    rgb = take(buffers, (height, width, 3), np.uint8)
     if layout.code is None:
-        return pixels if layout.bytes_per_channel == 1 else np.ascontiguousarray(pixels)
+        np.copyto(rgb, pixels)
+        return rgb
     try:
-        return np.asarray(cv2.cvtColor(pixels, layout.code), np.uint8)
+        return np.asarray(cv2.cvtColor(pixels, layout.code, rgb), np.uint8)
     except cv2.error as error:
         raise EncodingError(
             f'OpenCV cannot convert {width}x{height} {encoding} to rgb8: {error.err}'

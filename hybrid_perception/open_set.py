@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_perception.buffers import BufferPool, take
 from hybrid_perception.exceptions import ParameterError
 
 
@@ -45,23 +46,27 @@ def hybrid_score(
     return np.asarray(log_outlier - log_likelihood, dtype=np.float32)
 
 
-def open_set_mask(score: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+def open_set_mask(
+    score: NDArray[np.float32], threshold: float, *, buffers: BufferPool | None = None
+) -> NDArray[np.uint8]:
     """Mark the unknown pixels.
 
     Args:
         score: (H, W) float32 anomaly score; NaN where nothing is said.
         threshold: Lowest score of an unknown pixel.
+        buffers: Where memory comes from; None for new memory.
 
     Returns:
         (H, W) uint8, 255 where unknown, else 0.
     """
-    mask = _is_unknown(score, threshold).view(np.uint8)
+    mask = _is_unknown(score, threshold, buffers).view(np.uint8)
     np.multiply(mask, np.uint8(255), out=mask)
     return mask
 
 
 def open_set_label(
-    label: NDArray[np.uint8], score: NDArray[np.float32], threshold: float, unknown_id: int
+    label: NDArray[np.uint8], score: NDArray[np.float32], threshold: float, unknown_id: int, *,
+    buffers: BufferPool | None = None,
 ) -> NDArray[np.uint8]:
     """Write the unknown class into a closed-set label.
 
@@ -70,9 +75,10 @@ def open_set_label(
         score: (H, W) float32 anomaly score; NaN where nothing is said.
         threshold: Lowest score of an unknown pixel.
         unknown_id: Id to write, usually K.
+        buffers: Where memory comes from; None for new memory.
 
     Returns:
-        (H, W) uint8, a new array.
+        (H, W) uint8, an array of its own.
 
     Raises:
         ParameterError: Label and score differ in shape, or the unknown id does not fit uint8.
@@ -83,13 +89,15 @@ def open_set_label(
         )
     if not 0 <= unknown_id <= 255:
         raise ParameterError(f'unknown id {unknown_id} does not fit a mono8 label (0..255)')
-    open_set = label.copy()
-    open_set[_is_unknown(score, threshold)] = unknown_id
+    open_set = take(buffers, label.shape, np.uint8)
+    np.copyto(open_set, label)
+    np.copyto(open_set, np.uint8(unknown_id), where=_is_unknown(score, threshold, buffers))
     return open_set
 
 
 def confidence(
-    score: NDArray[np.float32], threshold: float, full_range: float
+    score: NDArray[np.float32], threshold: float, full_range: float, *,
+    buffers: BufferPool | None = None,
 ) -> NDArray[np.float32]:
     """Say how far each pixel is from being labelled otherwise.
 
@@ -104,6 +112,7 @@ def confidence(
         threshold: Lowest score of an unknown pixel.
         full_range: Distance from the threshold at which confidence is full, above 0; in nats for
             the hybrid score.
+        buffers: Where memory comes from; None for new memory.
 
     Returns:
         (...) float32, 0..1; 0 where nothing is said.
@@ -115,20 +124,26 @@ def confidence(
         raise ParameterError(
             f'the threshold is {threshold} and the range of the confidence {full_range}; want '
             'a number, and a finite number above 0')
-    margin = score - np.float32(threshold)
+    margin = take(buffers, score.shape, np.float32)
+    np.subtract(score, np.float32(threshold), out=margin)
     np.abs(margin, out=margin)
     margin *= np.float32(1 / full_range)
     np.fmin(margin, 1, out=margin)
     # NaN is the one value that fmin turns into 1.
-    margin[np.isnan(score)] = 0
-    return np.asarray(margin, np.float32)
+    nothing_said = np.isnan(score, out=take(buffers, score.shape, np.bool_))
+    np.copyto(margin, 0, where=nothing_said)
+    return margin
 
 
-def _is_unknown(score: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+def _is_unknown(
+    score: NDArray[np.float32], threshold: float, buffers: BufferPool | None
+) -> NDArray[np.bool_]:
     # A NaN threshold would silently turn the detector off.
     if np.isnan(threshold):
         raise ParameterError('the anomaly threshold is NaN; give a number or +inf to switch off')
     # A Python float is compared in the score's own precision, so a threshold read from a float32
     # score includes that very pixel.
     with np.errstate(invalid='ignore'):
-        return np.asarray(np.greater_equal(score, float(threshold)))
+        unknown: NDArray[np.bool_] = np.greater_equal(
+            score, float(threshold), out=take(buffers, score.shape, np.bool_))
+    return unknown

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_perception.buffers import BufferPool, take
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.labels import UNLABELED, ClassMap
 from hybrid_perception.objects.open_set_object import OpenSetObject
@@ -19,20 +20,25 @@ IGNORED_COLOR = (128, 128, 128)
 """Grey of pixels without a score; the colour map has no grey."""
 
 
-def color_label(label: NDArray[np.uint8], class_map: ClassMap) -> NDArray[np.uint8]:
+def color_label(
+    label: NDArray[np.uint8], class_map: ClassMap, *, buffers: BufferPool | None = None
+) -> NDArray[np.uint8]:
     """Paint each class in its colour.
 
     Args:
         label: (H, W) uint8, closed or open set.
         class_map: Colours; 255 and unused ids are black.
+        buffers: Where memory comes from; None for new memory.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    return np.asarray(cv2.applyColorMap(label, class_map.palette()[:, None]), np.uint8)
+    return _apply(class_map.palette()[:, None], label, buffers)
 
 
-def anomaly_color(score: NDArray[np.float32], *, vmin: float, vmax: float) -> NDArray[np.uint8]:
+def anomaly_color(
+    score: NDArray[np.float32], *, vmin: float, vmax: float, buffers: BufferPool | None = None
+) -> NDArray[np.uint8]:
     """Paint the anomaly score on a fixed scale, dark = known, bright = anomalous.
 
     Uses the inferno map: its lightness rises evenly, so it reads in grey and with any colour
@@ -42,6 +48,7 @@ def anomaly_color(score: NDArray[np.float32], *, vmin: float, vmax: float) -> ND
         score: (H, W) float32; NaN becomes grey.
         vmin: Score of the darkest colour and of all below.
         vmax: Score of the brightest colour and of all above.
+        buffers: Where memory comes from; None for new memory.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -51,13 +58,16 @@ def anomaly_color(score: NDArray[np.float32], *, vmin: float, vmax: float) -> ND
     """
     if not (np.isfinite(vmin) and np.isfinite(vmax) and vmin < vmax):
         raise ParameterError(f'vmin {vmin} must be below vmax {vmax}, both finite')
-    scaled = (score - vmin) * (255.0 / (vmax - vmin))
+    scaled = np.subtract(score, np.float32(vmin), out=take(buffers, score.shape, np.float32))
+    scaled *= np.float32(255.0 / (vmax - vmin))
     np.fmax(scaled, 0, out=scaled)  # unlike maximum and clip it turns NaN into 0
     np.fmin(scaled, 255, out=scaled)
-    rgb = np.asarray(cv2.applyColorMap(scaled.astype(np.uint8), _inferno()), np.uint8)
-    ignored = np.isnan(score)
+    steps = take(buffers, score.shape, np.uint8)
+    np.copyto(steps, scaled, casting='unsafe')
+    rgb = _apply(_inferno(), steps, buffers)
+    ignored = np.isnan(score, out=take(buffers, score.shape, np.bool_))
     if ignored.any():
-        rgb[ignored] = IGNORED_COLOR
+        np.copyto(rgb, np.array(IGNORED_COLOR, np.uint8), where=ignored[..., None])
     return rgb
 
 
@@ -67,6 +77,8 @@ def overlay(
     mask: NDArray[np.uint8],
     class_map: ClassMap,
     alpha: float = 0.5,
+    *,
+    buffers: BufferPool | None = None,
 ) -> NDArray[np.uint8]:
     """Lay class colours over the camera image and outline what is unknown.
 
@@ -79,9 +91,10 @@ def overlay(
         mask: (H, W) uint8, not 0 where unknown.
         class_map: Colours.
         alpha: Weight of the class colours, 0..1.
+        buffers: Where memory comes from; None for new memory.
 
     Returns:
-        (H, W, 3) uint8 RGB, a new array.
+        (H, W, 3) uint8 RGB, an array of its own.
 
     Raises:
         ParameterError: The sizes differ or ``alpha`` is outside 0..1.
@@ -92,13 +105,15 @@ def overlay(
         )
     if not 0 <= alpha <= 1:
         raise ParameterError(f'alpha is {alpha}; it must lie in 0..1')
-    unknown = (mask != 0).astype(np.uint8)
-    shown = label.copy()
-    shown[unknown.view(np.bool_)] = class_map.unknown_id
-    colors = color_label(shown, class_map)
-    cv2.copyTo(rgb, (shown == UNLABELED).astype(np.uint8), colors)
-    blended = np.asarray(cv2.addWeighted(colors, alpha, rgb, 1 - alpha, 0), np.uint8)
-    outlines, _ = cv2.findContours(unknown, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    chosen = np.not_equal(mask, 0, out=take(buffers, mask.shape, np.bool_))
+    shown = take(buffers, label.shape, np.uint8)
+    np.copyto(shown, label)
+    np.copyto(shown, np.uint8(class_map.unknown_id), where=chosen)
+    colors = color_label(shown, class_map, buffers=buffers)
+    np.equal(shown, UNLABELED, out=chosen)
+    cv2.copyTo(rgb, chosen.view(np.uint8), colors)
+    blended = np.asarray(cv2.addWeighted(colors, alpha, rgb, 1 - alpha, 0, colors), np.uint8)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     width = _line_width(rgb)
     cv2.drawContours(blended, outlines, -1, (0, 0, 0), 3 * width)
     cv2.drawContours(blended, outlines, -1, (255, 255, 255), width)
@@ -128,6 +143,14 @@ def draw_objects(picture: NDArray[np.uint8], objects: Sequence[OpenSetObject]) -
             if item.id:
                 cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, color,
                             width + more, cv2.LINE_AA)
+
+
+def _apply(
+    palette: NDArray[np.uint8], steps: NDArray[np.uint8], buffers: BufferPool | None
+) -> NDArray[np.uint8]:
+    """Look up (H, W) uint8 in a palette (256, 1, 3); return (H, W, 3) uint8."""
+    painted = take(buffers, (*steps.shape, 3), np.uint8)
+    return np.asarray(cv2.applyColorMap(steps, palette, painted), np.uint8)
 
 
 def _line_width(picture: NDArray[np.uint8]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_perception.buffers import BufferPool, take
 from hybrid_perception.labels import ClassMap
 from hybrid_perception.manifest import CONFIDENCE_RANGE
 from hybrid_perception.objects.open_set_object import ObjectGate, OpenSetObject, find_objects
@@ -53,6 +54,7 @@ class Scene:
         class_map: names and colours.
         style: settings of the outputs.
         track: gives the objects of this frame their ids; none where they stay as they are.
+        buffers: where memory of the outputs comes from; None for new memory.
     """
 
     segmentation: Segmentation
@@ -60,24 +62,28 @@ class Scene:
     class_map: ClassMap
     style: Style
     track: Callable[[tuple[OpenSetObject, ...]], tuple[OpenSetObject, ...]] | None = None
+    buffers: BufferPool | None = None
 
     @cached_property
     def mask(self) -> NDArray[np.uint8]:
         """Return the unknown pixels, (H, W) uint8, 0 or 255."""
-        return self.segmentation.open_set_mask(self.style.threshold)
+        return self.segmentation.open_set_mask(self.style.threshold, buffers=self.buffers)
 
     @property
     def open_set_label(self) -> NDArray[np.uint8]:
         """Return the label with the unknown class written in, (H, W) uint8."""
-        return self.segmentation.open_set_label(self.style.threshold, self.class_map.unknown_id)
+        return self.segmentation.open_set_label(
+            self.style.threshold, self.class_map.unknown_id, buffers=self.buffers)
 
     @property
     def confidence(self) -> NDArray[np.uint8]:
         """Return the distance from the decision between known and unknown, (H, W) uint8."""
         share = confidence(
-            self.segmentation.anomaly_score, self.style.threshold, self.style.confidence_range)
+            self.segmentation.anomaly_score, self.style.threshold, self.style.confidence_range,
+            buffers=self.buffers)
         share *= 255
-        return np.asarray(np.rint(share, out=share).astype(np.uint8))
+        rounded = take(self.buffers, share.shape, np.uint8)
+        return np.rint(share, out=rounded, casting='unsafe')
 
     @cached_property
     def objects(self) -> tuple[OpenSetObject, ...]:
@@ -92,7 +98,7 @@ class Scene:
         """Return the classes and the unknown drawn into the picture, (H, W, 3) uint8."""
         picture = overlay(
             self.view, self.segmentation.label, self.mask, self.class_map,
-            self.style.overlay_alpha)
+            self.style.overlay_alpha, buffers=self.buffers)
         if self.style.overlay_objects:
             draw_objects(picture, self.objects)
         return picture
@@ -118,10 +124,12 @@ EXTRAS = (
 )
 PICTURES = (
     ImageOutput('color_label', 'rgb8',
-                lambda scene: color_label(scene.segmentation.label, scene.class_map)),
+                lambda scene: color_label(
+                    scene.segmentation.label, scene.class_map, buffers=scene.buffers)),
     ImageOutput('overlay', 'rgb8', lambda scene: scene.overlay),
     ImageOutput('anomaly_color', 'rgb8', lambda scene: anomaly_color(
-        scene.segmentation.anomaly_score, vmin=scene.style.vmin, vmax=scene.style.vmax)),
+        scene.segmentation.anomaly_score, vmin=scene.style.vmin, vmax=scene.style.vmax,
+        buffers=scene.buffers)),
 )
 IMAGES = (*LABELS, *EXTRAS, *PICTURES)
 """All of them, what machines read first."""

@@ -50,13 +50,18 @@ class Segmentation:
         """Return the scores, (H, W) float32, higher = more anomalous, NaN where ignored."""
         return self._anomaly_score() if callable(self._anomaly_score) else self._anomaly_score
 
-    def open_set_mask(self, threshold: float) -> NDArray[np.uint8]:
+    def open_set_mask(
+        self, threshold: float, *, buffers: BufferPool | None = None
+    ) -> NDArray[np.uint8]:
         """Mark unknown pixels: (H, W) uint8, 255 where unknown, else 0."""
-        return open_set.open_set_mask(self.anomaly_score, threshold)
+        return open_set.open_set_mask(self.anomaly_score, threshold, buffers=buffers)
 
-    def open_set_label(self, threshold: float, unknown_id: int) -> NDArray[np.uint8]:
+    def open_set_label(
+        self, threshold: float, unknown_id: int, *, buffers: BufferPool | None = None
+    ) -> NDArray[np.uint8]:
         """Write the unknown id into the label where pixels are unknown: (H, W) uint8."""
-        return open_set.open_set_label(self.label, self.anomaly_score, threshold, unknown_id)
+        return open_set.open_set_label(
+            self.label, self.anomaly_score, threshold, unknown_id, buffers=buffers)
 
 
 class Segmenter:

@@ -73,9 +73,9 @@ def _pictures(one: NDArray[Any], other: NDArray[Any]) -> tuple[
     if one.dtype == np.float32:
         finite = one[np.isfinite(one)]
         low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
-        scale = {'vmin': float(low), 'vmax': float(max(high, low + 1e-3))}
-        shown = [anomaly_color(image, **scale) for image in (one, other)]
-        caption = f'colours from {scale["vmin"]:.3g} to {scale["vmax"]:.3g}; '
+        vmin, vmax = float(low), float(max(high, low + 1e-3))
+        shown = [anomaly_color(image, vmin=vmin, vmax=vmax) for image in (one, other)]
+        caption = f'colours from {vmin:.3g} to {vmax:.3g}; '
         differing = score_distance(one, other) > 0
     else:
         shown = [paint_ids(image) for image in (one, other)]

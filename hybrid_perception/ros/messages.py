@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from hybrid_perception.buffers import BufferPool
 from hybrid_perception.image import (
     SUPPORTED_ENCODINGS,
     byte_view,
@@ -22,7 +23,9 @@ from hybrid_perception.labels import UNLABELED, ClassMap
 from hybrid_perception.ros.other_encodings import rgb_by_cv_bridge
 
 
-def rgb_from_msg(message: Image | CompressedImage) -> NDArray[np.uint8]:
+def rgb_from_msg(
+    message: Image | CompressedImage, *, buffers: BufferPool | None = None
+) -> NDArray[np.uint8]:
     """Return a camera image as RGB, (H, W, 3) uint8.
 
     The bytes of a raw rgb8 message are viewed, not copied; `step` is honoured. Encodings that the
@@ -32,12 +35,13 @@ def rgb_from_msg(message: Image | CompressedImage) -> NDArray[np.uint8]:
         EncodingError: unknown encoding, buffer too short, zero size or undecodable picture.
     """
     if isinstance(message, CompressedImage):
+        # OpenCV's Python interface always decodes into new memory.
         return decode_compressed(message.data, message.format)
     if message.encoding not in SUPPORTED_ENCODINGS:
         return rgb_by_cv_bridge(message)
     return to_rgb(
         message.data, height=message.height, width=message.width, encoding=message.encoding,
-        step=message.step, is_bigendian=bool(message.is_bigendian))
+        step=message.step, is_bigendian=bool(message.is_bigendian), buffers=buffers)
 
 
 def describe_msg(message: Image | CompressedImage) -> str:

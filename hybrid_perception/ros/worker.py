@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from hybrid_perception.buffers import BufferPool
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.ros.camera_info import camera_info_for
@@ -86,6 +87,7 @@ class Worker:
         self._style = style
         self._on_failure = on_failure
         self._tracker = ObjectTracker()
+        self._buffers = BufferPool()
         self.inbox = Inbox(node, topic, statistics, on_jump=self.forget, wake=wake)
         self._camera_info: CameraInfo | None = None
         self._jumps = 0
@@ -176,13 +178,14 @@ class Worker:
         stamp = seconds(message.header.stamp)
         scene = Scene(segmentation, self._engine.segmenter.output_view(rgb),
                       self._engine.manifest.class_map, self._style(),
-                      track=lambda objects: self._tracker.update(objects, stamp))
+                      track=lambda objects: self._tracker.update(objects, stamp),
+                      buffers=self._buffers)
         self._outputs.publish(
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
 
     def _read(self, message: Image | CompressedImage) -> NDArray[np.uint8]:
         try:
-            return rgb_from_msg(message)
+            return rgb_from_msg(message, buffers=self._buffers)
         except HybridPerceptionError:
             raise
         except Exception as error:  # whatever a camera sends, it is no failure of the engine
