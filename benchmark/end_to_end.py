@@ -30,7 +30,7 @@ from benchmark.table import NotMeasured, Settings, Table
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
 from hybrid_perception.manifest import load_manifest
 
-FRAMES = 20
+FRAMES = 30
 """For each of the three that the camera serves."""
 WARM_UP = 2
 """Left out of each level: the middleware's memory is then touched for the first time."""
@@ -61,8 +61,9 @@ def measure(settings: Settings) -> list[Table]:
         f'{1000 * period:.0f} ms, so that none waits. Node: from taking a frame to its last '
         'publication, all within one process. Reader: from the stamp of a frame to the arrival of '
         'its last output in a third process. Echo: the same for a bare rclpy node that sends '
-        'blank messages of the same size and decodes a JPEG. What the node costs beside the '
-        'engine is measured with less noise below, without one.')]
+        'blank messages of the same size and decodes a JPEG. Ratios here are of medians and move '
+        'by some per cent from run to run; the core is measured with less noise above, and what '
+        'the node costs beside the engine below, without one.')]
 
 
 def cells(levels: Levels) -> tuple[str, ...]:

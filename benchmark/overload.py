@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.dds.processes import (
     Received,
@@ -22,6 +23,7 @@ from benchmark.dds.processes import (
     module_command,
     node_command,
     read_log,
+    read_times,
     running,
     wait_for_lines,
 )
@@ -67,7 +69,9 @@ def measure(settings: Settings) -> list[Table]:
         tuple(load.cells(cost.wall) for load in loads),
         f'1280x720 raw, {SECONDS[3]:.0f} and {SECONDS[10]:.0f} s; engine alone '
         f'{1000 * cost.wall:.0f} ms with {threads} thread(s). Age: from the stamp of a frame to '
-        'the arrival of its label. Receiving what is dropped counts as CPU beyond the engine.',
+        'the arrival of its label. Receiving what is dropped counts as CPU beyond the engine. '
+        'Whether the age grows is judged by the time that the engine took in the same third: '
+        'machines slow down and recover by themselves.',
         loads[0].bars(cost.wall))]
 
 
@@ -78,17 +82,19 @@ class Load:
     Attributes:
         words: name of the case.
         received: the labels.
+        inference: (N,) s, what the engine took for each frame; None where it was not measured.
         beyond: CPU beyond the engine, of a core; None where it was not measured.
     """
 
     words: str
     received: Received
+    inference: NDArray[np.float64] | None = None
     beyond: float | None = None
 
     def cells(self, engine: float) -> tuple[str, ...]:
         """Return the row; `engine` is the time of one inference, s."""
         median, p99 = np.percentile(self.received.age, (50, 99))
-        first, last = self._thirds()
+        first, last = _thirds(self.received.age)
         return (self.words, str(len(self.received)), f'{1000 * median:.0f}', f'{1000 * p99:.0f}',
                 f'{p99 / engine:.2f}', f'{1000 * first:.0f}', f'{1000 * last:.0f}',
                 '' if self.beyond is None else f'{100 * self.beyond:.0f} % of a core')
@@ -96,20 +102,33 @@ class Load:
     def bars(self, engine: float) -> tuple[Bar, ...]:
         """Return what is asked of an overloaded node."""
         p99 = float(np.percentile(self.received.age, 99)) / engine
-        first, last = self._thirds()
         return (
             Bar(f'{self.words}: p99 of the age, to the engine (transport included)',
                 round(p99, 2), 2),
-            Bar(f'{self.words}: age in the last third, to the first', round(last / first, 2), 1.1),
+            *(() if self.inference is None else (
+                Bar(f'{self.words}: age in the last third, to the first, by the engine then',
+                    round(growth(self.received.age, self.inference), 2), 1.1),)),
             *(() if self.beyond is None else (
                 Bar(f'{self.words}: CPU beyond the engine', round(100 * self.beyond, 1), 10,
                     ' % of a core'),)))
 
-    def _thirds(self) -> tuple[float, float]:
-        """Return the median ages of the first and of the last third, s."""
-        third = max(1, len(self.received) // 3)
-        age = self.received.age
-        return float(np.median(age[:third])), float(np.median(age[-third:]))
+
+def growth(age: NDArray[np.float64], inference: NDArray[np.float64]) -> float:
+    """Return by what the age, in times of the engine, has grown from the first to the last third.
+
+    Args:
+        age: (N,) s, in order.
+        inference: (M,) s, in order; over the same time.
+    """
+    first, last = _thirds(age)
+    engine_first, engine_last = _thirds(inference)
+    return (last / engine_last) / (first / engine_first)
+
+
+def _thirds(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the medians of the first and of the last third."""
+    third = max(1, len(values) // 3)
+    return float(np.median(values[:third])), float(np.median(values[-third:]))
 
 
 def _engine_cost(settings: Settings, threads: int) -> EngineCost:
@@ -121,13 +140,16 @@ def _engine_cost(settings: Settings, threads: int) -> EngineCost:
 
 def _ours(
     settings: Settings, threads: int, rate: float, seconds: float, cost: EngineCost, folder: Path,
-) -> tuple[Received, float]:
-    log = folder / 'ours.csv'
-    log.unlink(missing_ok=True)
+) -> tuple[Received, NDArray[np.float64], float]:
+    log, times = folder / 'ours.csv', folder / 'times.csv'
+    for path in (log, times):
+        path.unlink(missing_ok=True)
     variables = environment()
     commands = {
         'node': node_command(settings.model, threads=threads, remaps={'image': '/a/image'}),
         'reader': module_command('reader', '/perception/label', '--log', str(log)),
+        'times': module_command(
+            'times_reader', '/perception/debug/inference_time_ms', '--log', str(times)),
         'camera': _camera(rate, seconds),
     }
     with running(commands, variables, folder) as processes:
@@ -137,7 +159,8 @@ def _ours(
         used = processes['node'].usage().cpu - before
     received = read_log(log)
     span = received.received[-1] - received.received[0]
-    return received, (used - (len(received) - 1) * cost.cpu) / span
+    inference = np.array(read_times(times, 1)[0]) / 1000
+    return received, inference, (used - (len(received) - 1) * cost.cpu) / span
 
 
 def _usual(

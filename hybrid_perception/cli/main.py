@@ -12,6 +12,7 @@ import sys
 
 from hybrid_perception import __version__
 from hybrid_perception.cli import (
+    benchmark,
     calibrate,
     compare,
     engine,
@@ -25,7 +26,7 @@ from hybrid_perception.exceptions import HybridPerceptionError
 
 # A subcommand is a module with ``add_parser(subparsers)``, which sets ``run`` as its default; that
 # returns None or an exit code.
-_COMMANDS = (inspect, replay, play, view, compare, objects, calibrate, engine)
+_COMMANDS = (inspect, replay, play, view, compare, objects, calibrate, engine, benchmark)
 
 
 def build_parser() -> argparse.ArgumentParser:

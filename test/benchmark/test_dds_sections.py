@@ -17,6 +17,7 @@ from benchmark.dds.cases import last_of_frames
 from benchmark.dds.pass_through import write_pass_through
 from benchmark.dds.processes import Received, read_log
 from benchmark.end_to_end import cells
+from benchmark.overload import growth
 from benchmark.several_cameras import APART, NARROW, SHARED, Case, better, verdict, ways
 from benchmark.table import NotMeasured
 from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
@@ -68,6 +69,13 @@ def test_the_better_way_has_younger_labels_then_more_of_them_then_less_memory():
 def test_engines_of_one_thread_each_are_a_way_of_their_own_where_there_are_more():
     assert ways(1, 2) == ways(4, 1) == (SHARED, APART)
     assert ways(2, 2) == (SHARED, APART, NARROW)
+
+
+def test_an_age_that_grows_is_told_from_an_engine_that_slows_down():
+    engine = np.array([0.2, 0.2, 0.21, 0.22, 0.24, 0.24])
+    assert growth(1.2 * engine, engine) == pytest.approx(1)
+    queue = np.array([0.25, 0.25, 0.3, 0.4, 0.5, 0.5])
+    assert growth(queue, np.full(6, 0.2)) == pytest.approx(2)
 
 
 @pytest.mark.ros

@@ -1,0 +1,101 @@
+# Copyright 2026 The hybrid_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""`hybrid-perception benchmark`: what it times, what it leaves out and what it advises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from hybrid_perception.cli.main import main
+from hybrid_perception.engine.parity import Parity
+from hybrid_perception.engine.speed import EngineSpeed, accuracy, fastest
+from hybrid_perception.manifest import load_manifest
+
+FEW = ('--rounds', '3', '--threads', '1')
+
+
+def speed(manifest, milliseconds, *, passed=None):
+    parity = None if passed is None else Parity(passed, 0.5, 0.5, 9.0, 9.0)
+    return EngineSpeed(manifest, 'openvino', '', np.array(milliseconds) / 1000, parity)
+
+
+@pytest.fixture
+def manifest(tiny_model):
+    return load_manifest(tiny_model)
+
+
+def test_the_fastest_is_by_the_median_and_only_of_those_that_agree(manifest):
+    slow, quick = speed(manifest, [9, 10, 11]), speed(manifest, [1, 8, 99], passed=True)
+    wrong = speed(manifest, [1, 1, 1], passed=False)
+    assert fastest([slow, wrong, quick]) is quick
+    assert quick.median == pytest.approx(0.008)
+    assert fastest([wrong]) is None
+
+
+def test_every_variant_is_timed_and_the_advice_can_be_set(make_tiny_model, capsys):
+    make_tiny_model(name='tiny.fp16', precision='fp16')
+    path = make_tiny_model(variants={'fp16': 'tiny.fp16.json'})
+    assert main(['benchmark', str(path), '--json', *FEW, '--backend', 'onnxruntime']) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [(e['precision'], e['backend']) for e in report['engines']] == [
+        ('fp32', 'onnxruntime'), ('fp16', 'onnxruntime')]
+    for engine in report['engines']:
+        assert 0 < engine['median_ms'] <= engine['p99_ms']
+        assert engine['frames_per_second'] == pytest.approx(1000 / engine['median_ms'])
+        assert '1 thread(s)' in engine['detail']
+        assert engine['parity'] is None
+    best = min(report['engines'], key=lambda engine: engine['median_ms'])
+    assert report['fastest'] == {'precision': best['precision'], 'backend': 'onnxruntime'}
+    assert report['rounds'] == 3
+
+
+def test_openvino_is_held_against_onnx_runtime(tiny_model, capsys):
+    pytest.importorskip('openvino', reason='openvino is not installed: the extra [openvino]')
+    assert main(['benchmark', str(tiny_model), *FEW, '--backend', 'openvino']) == 0
+    shown = capsys.readouterr().out
+    assert 'yes: 100.00 % of the labels' in shown
+    assert 'set precision: fp32 and backend: openvino' in shown
+
+
+def test_an_engine_that_is_not_here_is_left_out_and_named(tiny_model, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'openvino', None)
+    arguments = ['benchmark', str(tiny_model), *FEW]
+    assert main([*arguments, '--backend', 'onnxruntime', '--backend', 'openvino']) == 0
+    shown = capsys.readouterr()
+    assert 'openvino is left out, first for fp32: ' in shown.err
+    assert 'onnxruntime' in shown.out
+    assert main([*arguments, '--backend', 'openvino']) == 1
+    assert 'none of openvino can run tiny here' in capsys.readouterr().err
+
+
+def test_what_is_left_out_for_one_reason_is_said_once(make_tiny_model, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'openvino', None)
+    make_tiny_model(name='tiny.fp16', precision='fp16')
+    path = make_tiny_model(variants={'fp16': 'tiny.fp16.json'})
+    both = ('--backend', 'onnxruntime', '--backend', 'openvino')
+    assert main(['benchmark', str(path), *FEW, *both]) == 0
+    assert capsys.readouterr().err.count('left out') == 1
+
+
+def test_accuracy_is_what_the_manifest_tells_if_it_tells_it(manifest):
+    scores = {'hybrid': {'ap': 0.8, 'fpr95': 0.1}}
+    told = replace(manifest, metrics={
+        'closed_set': {'miou': 0.5},
+        'anomaly': {'one': scores, 'two': {'hybrid': {'ap': 0.6, 'fpr95': 0.3}}}})
+    assert accuracy(told) == pytest.approx({'mIoU': 50.0, 'AP': 70.0, 'FPR95': 20.0})
+    assert accuracy(manifest) == {}
+    for free in ({'closed_set': 3}, {'closed_set': {'miou': 0.5}, 'anomaly': {}}):
+        assert accuracy(replace(manifest, metrics=free)) == {}
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (['--rounds', '0'], '--rounds is 0'), (['--threads', '0'], '0'),
+    (['--precision', 'int8'], "precision is 'int8'")])
+def test_wrong_arguments_are_named(tiny_model, capsys, arguments, words):
+    assert main(['benchmark', str(tiny_model), *arguments]) == 1
+    assert words in capsys.readouterr().err
