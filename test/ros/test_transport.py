@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = 45
@@ -47,6 +48,16 @@ while time.monotonic() < last[0]:
     rclpy.spin_once(node, timeout_sec=0.1)
 print(len(received))
 """
+
+
+def test_participants_of_the_profile_announce_themselves_every_second():
+    space = '{http://www.eprosima.com}'
+    root = ElementTree.parse(ROOT / 'config' / 'fastdds_shm.xml').getroot()
+    period, = root.iter(f'{space}leaseAnnouncement')
+    assert [(part.tag, part.text) for part in period] == [(f'{space}sec', '1')]
+    participant, = root.iter(f'{space}participant')
+    assert participant.get('is_default_profile') == 'true'
+    assert period in list(participant.iter())
 
 
 def test_large_best_effort_images_arrive_with_the_profile():
