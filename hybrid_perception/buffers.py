@@ -14,6 +14,10 @@ from numpy.typing import DTypeLike, NDArray
 KEPT = 8
 """Free buffers that are kept for each size; more come only while a caller keeps many results."""
 
+SIZES = 24
+"""Sizes that buffers are kept for, the latest asked for: a frame has about ten, and a camera that
+changes its size with every frame must not fill the memory."""
+
 
 class BufferPool:
     """Hands out arrays; memory of an array that is gone, with all its views, is used again.
@@ -30,7 +34,11 @@ class BufferPool:
         """Return an array that nobody else holds; its content is undefined."""
         count = int(np.prod(shape))
         size = count * np.dtype(dtype).itemsize
-        free = self._free.setdefault(size, deque(maxlen=KEPT))
+        # Out and in again, so that the first ones are those that nobody has asked for lately.
+        free = self._free.pop(size, None)
+        self._free[size] = free = deque(maxlen=KEPT) if free is None else free
+        while len(self._free) > SIZES:
+            self._free.pop(next(iter(tuple(self._free))), None)
         try:
             memory = free.pop()
         except IndexError:

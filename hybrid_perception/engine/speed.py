@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.engine.parity import Parity, compare, parity_image
+from hybrid_perception.engine.settings import EngineSettings
 from hybrid_perception.exceptions import EngineError, HybridPerceptionError
 from hybrid_perception.interleaved import take_turns
 from hybrid_perception.manifest import Manifest
@@ -72,7 +73,7 @@ def measure_speed(
         engines: Names of ENGINES.
         threads: CPU threads per frame; None takes every core that this process may use.
         rounds: How often each is timed.
-        note: Told what is left out and why.
+        note: Told what is left out and why, and how the build of a TensorRT engine goes.
 
     Returns:
         In the order of variants and engines.
@@ -93,7 +94,7 @@ def measure_speed(
             (variant, name, backend, parity)
             for variant in variants
             for name, backend, parity in loaded.enter_context(_open(
-                variant, engines, threads, leave_out))]
+                variant, engines, threads, leave_out, EngineSettings(report=note)))]
         if not opened:
             raise EngineError(
                 f'none of {", ".join(engines)} can run {", ".join(v.name for v in variants)} here')
@@ -114,7 +115,7 @@ def fastest(found: Sequence[EngineSpeed]) -> EngineSpeed | None:
 @contextmanager
 def _open(
     variant: Manifest, engines: Sequence[str], threads: int | None,
-    leave_out: Callable[[str, Manifest, Exception], None],
+    leave_out: Callable[[str, Manifest, Exception], None], settings: EngineSettings,
 ) -> Iterator[list[tuple[str, Backend, Parity | None]]]:
     """Load a variant into each engine and hold it against ONNX Runtime."""
     with ExitStack() as loaded:
@@ -127,7 +128,7 @@ def _open(
                 continue
             try:
                 backend = loaded.enter_context(closing(
-                    create_backend(name, variant, threads=threads)))
+                    create_backend(name, variant, threads=threads, engine=settings)))
                 parity = compare(
                     variant, backend, reference, parity_image(*variant.input_size))
             except HybridPerceptionError as error:

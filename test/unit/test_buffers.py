@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from hybrid_perception.buffers import KEPT, BufferPool
+from hybrid_perception.buffers import KEPT, SIZES, BufferPool
 
 
 def address(array: np.ndarray) -> int:
@@ -50,6 +50,17 @@ def test_any_view_keeps_it(view_of):
     other.fill(0)
     del view
     assert place in (address(pool.take((4, 6), np.float32)),)
+
+
+def test_memory_of_sizes_that_are_no_longer_asked_for_is_given_up():
+    pool = BufferPool()
+    place = address(pool.take((4, 6), np.float32))
+    for width in range(100, 100 + 2 * SIZES):
+        pool.take((1, width), np.uint8)
+        assert address(pool.take((4, 6), np.float32)) == place
+    assert len(pool._free) == SIZES
+    assert {4 * 24, 100 + 2 * SIZES - 1} <= set(pool._free)
+    assert 100 not in pool._free
 
 
 def test_free_memory_is_bounded():
