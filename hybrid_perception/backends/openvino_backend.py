@@ -115,7 +115,7 @@ def import_openvino() -> Any:
     except ImportError as error:
         raise EngineError(
             f'OpenVINO cannot be imported ({error}); install it with '
-            "'pip install openvino'"
+            "'pip install openvino' or with this package's extra 'openvino'"
         ) from error
     return openvino
 

@@ -19,6 +19,7 @@ from hybrid_perception.engine.speed import (
     measure_speed,
 )
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.installed_model import find_installed_model
 from hybrid_perception.manifest import PRECISIONS, Manifest, load_manifest
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ def add_parser(subparsers: SubParsers) -> None:
         'benchmark',
         help='time every engine and precision on this machine',
         description='Time every variant of a model in every engine that is installed, by turns, '
-        'hold each against ONNX Runtime, and say what to set. All are loaded at once. The time is '
-        "the engine's alone; what the node adds is in docs/performance.md. Quiet cores give "
+        'hold each against ONNX Runtime, and say what to set. All are loaded at once: 1 GB for '
+        'the six of the shipped model on a CPU; --precision and --backend take fewer. The time '
+        "is the engine's alone; what the node adds is in docs/performance.md. Quiet cores give "
         'honest figures. A TensorRT engine that is not in the cache is built first, which takes '
         'minutes.',
         epilog='Example: hybrid-perception benchmark models/ --threads 2')
-    parser.add_argument('model', metavar='MODEL', help='manifest, ONNX file or their directory')
+    parser.add_argument('model', metavar='MODEL', nargs='?',
+                        help='manifest, ONNX file or their directory; the shipped one if absent')
     parser.add_argument('--precision', action='append', choices=PRECISIONS,
                         help='a variant; may be repeated; all of the model if absent')
     parser.add_argument('--backend', action='append', choices=ENGINES,
@@ -59,11 +62,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if arguments.rounds < 1:
         raise ParameterError(f'--rounds is {arguments.rounds}; it must be 1 or more')
-    variants = find_variants(load_manifest(arguments.model), arguments.precision)
+    variants = find_variants(
+        load_manifest(arguments.model or find_installed_model()), arguments.precision)
     found = measure_speed(
-        variants, arguments.backend or ENGINES, threads=arguments.threads,
+        variants, tuple(dict.fromkeys(arguments.backend or ENGINES)), threads=arguments.threads,
         rounds=arguments.rounds, note=lambda text: print(text, file=sys.stderr))
-    report = describe(found)
+    report = describe(found, arguments.threads)
     print(json.dumps(report, indent=2) if arguments.json else _to_text(report))
 
 
@@ -80,11 +84,17 @@ def find_variants(base: Manifest, precisions: Sequence[str] | None) -> list[Mani
             for precision in dict.fromkeys(wanted)]
 
 
-def describe(found: Sequence[EngineSpeed]) -> dict[str, Any]:
-    """Collect the figures, as JSON types."""
+def describe(found: Sequence[EngineSpeed], threads: int | None) -> dict[str, Any]:
+    """Collect the figures, as JSON types.
+
+    Args:
+        found: What was measured.
+        threads: CPU threads that were asked for; None for every usable core, as the node has it.
+    """
     best = fastest(found)
     return {
         'cores': usable_cores(),
+        'threads': usable_cores() if threads is None else threads,
         'rounds': len(found[0].seconds),
         'engines': [{
             'model': speed.manifest.name,
@@ -98,7 +108,8 @@ def describe(found: Sequence[EngineSpeed]) -> dict[str, Any]:
             'accuracy': accuracy(speed.manifest),
         } for speed in found],
         'fastest': None if best is None else {
-            'precision': best.manifest.precision, 'backend': best.backend},
+            'precision': best.manifest.precision, 'backend': best.backend,
+            **({} if threads is None else {'num_threads': threads})},
     }
 
 
@@ -108,18 +119,29 @@ def _to_text(report: dict[str, Any]) -> str:
     lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in rows]
     accuracies = {engine['precision']: engine['accuracy'] for engine in report['engines']}
-    lines += ['', f'{report["rounds"]} rounds in random order, {report["cores"]} usable cores']
+    lines += ['', f'{report["rounds"]} round(s) in random order, '
+                  f'{report["threads"]} CPU thread(s) on {report["cores"]} usable core(s)']
     lines += [f'accuracy of {precision}: ' + ', '.join(
         f'{name} {value:.1f} %' for name, value in figures.items())
         for precision, figures in accuracies.items() if figures]
+    if any(accuracies.values()):
+        lines.append('(as the manifest tells; AP and FPR95 are means over its sets)')
     best = report['fastest']
     if best is None:
         lines.append('none of these agrees with ONNX Runtime: set backend: onnxruntime')
     else:
-        lines += [
-            f'fastest: set precision: {best["precision"]} and backend: {best["backend"]}',
-            '(in config/perception.yaml, or as arguments of the launch file)']
+        lines += _advice(best)
     return '\n'.join(lines)
+
+
+def _advice(best: dict[str, Any]) -> list[str]:
+    """Say what to set and where, for a copy: every key is a parameter of the node."""
+    *most, last = (f'{name}: {value}' for name, value in best.items())
+    pasted = ' '.join(f'-p {name}:={value}' for name, value in best.items())
+    return [f'fastest: set {", ".join(most)} and {last}',
+            f'(behind perception_node: --ros-args {pasted};',
+            ' or in config/perception.yaml; precision and backend also as arguments of the launch '
+            'file)']
 
 
 def _row(engine: dict[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,8 @@ def measure_speed(
         engines: Names of ENGINES.
         threads: CPU threads per frame; None takes every core that this process may use.
         rounds: How often each is timed.
-        note: Told what is left out and why, and how the build of a TensorRT engine goes.
+        note: Told what is left out and why, how the build of a TensorRT engine goes, and how long
+            the rounds will take.
 
     Returns:
         In the order of variants and engines.
@@ -99,9 +101,15 @@ def measure_speed(
             raise EngineError(
                 f'none of {", ".join(engines)} can run {", ".join(v.name for v in variants)} here')
         images = {variant.path: parity_image(*variant.input_size) for variant in variants}
-        seconds = take_turns({
+        calls = {
             f'{place}': partial(backend.infer, images[variant.path])
-            for place, (variant, _, backend, _) in enumerate(opened)}, rounds)
+            for place, (variant, _, backend, _) in enumerate(opened)}
+        start = time.perf_counter()
+        for call in calls.values():
+            call()
+        wait = rounds * (time.perf_counter() - start)
+        note(f'timing {len(calls)} by turns, {rounds} round(s): about {wait:.0f} s')
+        seconds = take_turns(calls, rounds)
         return [EngineSpeed(variant, name, backend.detail, seconds[f'{place}'], parity)
                 for place, (variant, name, backend, parity) in enumerate(opened)]
 

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+from hybrid_perception.cli import benchmark
 from hybrid_perception.cli.main import main
 from hybrid_perception.engine.parity import Parity
 from hybrid_perception.engine.speed import EngineSpeed, accuracy, fastest
@@ -50,8 +51,45 @@ def test_every_variant_is_timed_and_the_advice_can_be_set(make_tiny_model, capsy
         assert '1 thread(s)' in engine['detail']
         assert engine['parity'] is None
     best = min(report['engines'], key=lambda engine: engine['median_ms'])
-    assert report['fastest'] == {'precision': best['precision'], 'backend': 'onnxruntime'}
-    assert report['rounds'] == 3
+    # Timed with one thread, so the advice holds with one thread only.
+    assert report['fastest'] == {
+        'precision': best['precision'], 'backend': 'onnxruntime', 'num_threads': 1}
+    assert (report['rounds'], report['threads']) == (3, 1)
+
+
+def test_the_advice_is_parameters_of_the_node(tiny_model, capsys):
+    assert main(['benchmark', str(tiny_model), *FEW, '--backend', 'onnxruntime']) == 0
+    shown = capsys.readouterr()
+    assert '3 round(s) in random order, 1 CPU thread(s) on ' in shown.out
+    assert 'set precision: fp32, backend: onnxruntime and num_threads: 1\n' in shown.out
+    pasted = '--ros-args -p precision:=fp32 -p backend:=onnxruntime -p num_threads:=1;'
+    assert pasted in shown.out
+    assert 'timing 1 by turns, 3 round(s): about 0 s' in shown.err
+    assert 'as the manifest tells' not in shown.out   # it tells nothing
+
+
+def test_all_cores_are_the_default_of_the_node_too(tiny_model, capsys):
+    assert main(['benchmark', str(tiny_model), '--rounds', '1', '--backend', 'onnxruntime']) == 0
+    shown = capsys.readouterr().out
+    assert 'set precision: fp32 and backend: onnxruntime\n' in shown
+    assert 'num_threads' not in shown
+
+
+def test_the_shipped_model_unless_one_is_named(tiny_model, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, 'find_installed_model', lambda: tiny_model)
+    twice = ('--backend', 'onnxruntime') * 2
+    assert main(['benchmark', '--json', *FEW, *twice]) == 0
+    engines = json.loads(capsys.readouterr().out)['engines']
+    assert [engine['model'] for engine in engines] == ['tiny']
+
+
+def test_accuracy_is_said_to_be_a_mean(make_tiny_model, capsys):
+    scores = {'hybrid': {'ap': 0.8, 'fpr95': 0.1}}
+    path = make_tiny_model(metrics={'closed_set': {'miou': 0.5}, 'anomaly': {'one': scores}})
+    assert main(['benchmark', str(path), *FEW, '--backend', 'onnxruntime']) == 0
+    shown = capsys.readouterr().out
+    assert ('accuracy of fp32: mIoU 50.0 %, AP 80.0 %, FPR95 10.0 %\n'
+            '(as the manifest tells; AP and FPR95 are means over its sets)\n') in shown
 
 
 def test_openvino_is_held_against_onnx_runtime(tiny_model, capsys):
@@ -59,7 +97,7 @@ def test_openvino_is_held_against_onnx_runtime(tiny_model, capsys):
     assert main(['benchmark', str(tiny_model), *FEW, '--backend', 'openvino']) == 0
     shown = capsys.readouterr().out
     assert 'yes: 100.00 % of the labels' in shown
-    assert 'set precision: fp32 and backend: openvino' in shown
+    assert 'set precision: fp32, backend: openvino and num_threads: 1' in shown
 
 
 def test_an_engine_that_is_not_here_is_left_out_and_named(tiny_model, capsys, monkeypatch):
