@@ -17,7 +17,7 @@ from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.engine.parity import Parity, compare, parity_image
 from hybrid_perception.engine.settings import EngineSettings
-from hybrid_perception.exceptions import EngineError, HybridPerceptionError
+from hybrid_perception.exceptions import EngineError, HybridPerceptionError, ModelError
 from hybrid_perception.interleaved import take_turns
 from hybrid_perception.manifest import Manifest
 
@@ -67,7 +67,8 @@ def measure_speed(
     """Time every variant in every engine, in turns.
 
     All are loaded at once, as turns demand: each takes the memory that the node would. An engine
-    that is not installed, or that cannot run a variant, is left out.
+    that is not installed, or that cannot run a variant, is left out, and so is a variant that ONNX
+    Runtime cannot run.
 
     Args:
         variants: The same network in one or more precisions.
@@ -125,11 +126,20 @@ def _open(
     variant: Manifest, engines: Sequence[str], threads: int | None,
     leave_out: Callable[[str, Manifest, Exception], None], settings: EngineSettings,
 ) -> Iterator[list[tuple[str, Backend, Parity | None]]]:
-    """Load a variant into each engine and hold it against ONNX Runtime."""
+    """Load a variant into each engine and hold it against ONNX Runtime.
+
+    Without an answer of ONNX Runtime nothing can be held against it: then there is no engine.
+    """
     with ExitStack() as loaded:
-        reference = loaded.enter_context(closing(
-            create_backend(REFERENCE, variant, threads=threads)))
+        image = parity_image(*variant.input_size)
         found: list[tuple[str, Backend, Parity | None]] = []
+        try:
+            reference = loaded.enter_context(closing(
+                create_backend(REFERENCE, variant, threads=threads)))
+            compare(variant, reference, reference, image)   # refuses scores that are not finite
+        except (EngineError, ModelError) as error:
+            leave_out(REFERENCE, variant, error)
+            engines = ()
         for name in engines:
             if name == REFERENCE:
                 found.append((name, reference, None))
@@ -137,8 +147,7 @@ def _open(
             try:
                 backend = loaded.enter_context(closing(
                     create_backend(name, variant, threads=threads, engine=settings)))
-                parity = compare(
-                    variant, backend, reference, parity_image(*variant.input_size))
+                parity = compare(variant, backend, reference, image)
             except HybridPerceptionError as error:
                 leave_out(name, variant, error)
                 continue

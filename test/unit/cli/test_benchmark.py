@@ -9,13 +9,17 @@ import json
 import sys
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper
 import pytest
+from tensorrt_stand_in import World
 
+from hybrid_perception.backends import registry
 from hybrid_perception.cli import benchmark
 from hybrid_perception.cli.main import main
 from hybrid_perception.engine.parity import Parity
 from hybrid_perception.engine.speed import EngineSpeed, accuracy, fastest
-from hybrid_perception.manifest import load_manifest
+from hybrid_perception.manifest import load_manifest, write_manifest
 
 FEW = ('--rounds', '3', '--threads', '1')
 
@@ -118,6 +122,56 @@ def test_what_is_left_out_for_one_reason_is_said_once(make_tiny_model, capsys, m
     both = ('--backend', 'onnxruntime', '--backend', 'openvino')
     assert main(['benchmark', str(path), *FEW, *both]) == 0
     assert capsys.readouterr().err.count('left out') == 1
+
+
+def test_tensorrt_is_built_told_of_and_timed_with_the_others(tiny_model, capsys, monkeypatch):
+    world = World()
+    monkeypatch.setattr(registry, 'find_accelerator', world.accelerator)
+    both = ('--backend', 'onnxruntime', '--backend', 'tensorrt')
+    assert main(['benchmark', str(tiny_model), '--json', *FEW, *both]) == 0
+    shown = capsys.readouterr()
+    assert 'building the TensorRT engine, 50 %' in shown.err
+    _, engine = json.loads(shown.out)['engines']
+    assert engine['backend'] == 'tensorrt'
+    assert engine['parity']['passed']
+    assert world.contexts == 0
+    world.faults['wait'] = -1   # a GPU that is lost
+    assert main(['benchmark', str(tiny_model), *FEW, *both]) == 0
+    shown = capsys.readouterr()
+    assert 'tensorrt is left out, first for fp32: ' in shown.err
+    assert 'set precision: fp32, backend: onnxruntime and ' in shown.out
+    assert world.contexts == 0
+
+
+def unknown_operator(model):
+    model.graph.node[0].op_type = 'Unheard'
+
+
+def not_a_number(model):
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(np.nan), 'nan'))
+    score = model.graph.node[-1]
+    score.CopyFrom(helper.make_node('Sub', [score.input[0], 'nan'], list(score.output)))
+
+
+@pytest.mark.parametrize(('spoil', 'words'), [
+    (unknown_operator, 'cannot be loaded'), (not_a_number, 'not finite')])
+def test_a_variant_that_onnx_runtime_cannot_run_is_left_out_and_named(
+    make_tiny_model, capsys, spoil, words
+):
+    variant = make_tiny_model(name='tiny.fp16', precision='fp16')
+    model = onnx.load(variant.with_suffix('.onnx'))
+    spoil(model)
+    onnx.save(model, variant.with_suffix('.onnx'))
+    write_manifest(variant, json.loads(variant.read_text()))
+    path = make_tiny_model(variants={'fp16': 'tiny.fp16.json'})
+    arguments = ['benchmark', str(path), '--json', *FEW]
+    assert main([*arguments, '--backend', 'onnxruntime']) == 0
+    shown = capsys.readouterr()
+    assert 'onnxruntime is left out, first for fp16: ' in shown.err
+    assert words in shown.err
+    assert [engine['precision'] for engine in json.loads(shown.out)['engines']] == ['fp32']
+    assert main([*arguments, '--precision', 'fp16']) == 1
+    assert 'can run tiny.fp16 here' in capsys.readouterr().err
 
 
 def test_accuracy_is_what_the_manifest_tells_if_it_tells_it(manifest):
