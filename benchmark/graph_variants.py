@@ -23,6 +23,7 @@ from hybrid_perception.manifest import Manifest, load_manifest
 from hybrid_training.config import ModelConfig, class_list, load_config
 from hybrid_training.evaluation.measures import closed_miou, pool_scores
 from hybrid_training.evaluation.predictors import ExportedPredictor
+from hybrid_training.exceptions import HybridTrainingError
 from hybrid_training.export.measured import MeasuringSets, open_sets
 from hybrid_training.export.tail_names import DEFAULT_TAIL, TAIL_NAMES
 from hybrid_training.models.network import build_network
@@ -32,6 +33,7 @@ QUICK_SIZE = (64, 128)
 QUICK_TAILS = (DEFAULT_TAIL, 'nearest')
 CLASSES = 19
 ALONE = f'{DEFAULT_TAIL}, label alone'
+NO_DATA = 'give `--data`, labelled sets of the classes of the model'
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,42 @@ class Source:
         num_classes: K.
         sets: what accuracy is measured on; None for time alone.
         images: of each set, evenly spread; None for all.
+        without: why there are no sets.
     """
 
     model: Any
     num_classes: int
     sets: MeasuringSets | None = None
     images: int | None = None
+    without: str = NO_DATA
 
 
 def measure(settings: Settings, *, images: int | None = 10) -> list[Table]:
     """Time every tail with each number of threads; measure accuracy where there is data."""
-    source = _source(settings, images)
+    source = load_source(settings, images)
     graphs = {kind: with_tail(source.model, kind, source.num_classes)
               for kind in (QUICK_TAILS if settings.quick else TAIL_NAMES)}
     accuracy = {kind: _accuracy(graph, settings, source) for kind, graph in graphs.items()}
-    note = 'No accuracy: give `--data`, labelled sets of the classes of the model.'
+    note = f'No accuracy: {source.without}.'
     if source.sets is not None:
         pictures = f'{source.images} pictures, evenly spread,' if source.images else 'all pictures'
         note = f'Accuracy is of {pictures} of each set.'
     return [_table(graphs, accuracy, settings, threads, note) for threads in settings.threads]
 
 
-def _source(settings: Settings, images: int | None) -> Source:
+def load_source(settings: Settings, images: int | None) -> Source:
+    """Return the graph that is measured and the sets; a set that is missing costs no timing."""
     if settings.quick:
         network = build_network(ModelConfig(weights='random'), CLASSES, pretrained=False)
         return Source(export_network(network, QUICK_SIZE), CLASSES)
     manifest = load_manifest(settings.model)
-    sets = _sets(manifest, settings.data) if settings.data else None
-    return Source(
-        onnx.load(manifest.onnx_path), manifest.class_map.num_classes, sets, images)
+    sets, without = None, NO_DATA
+    try:
+        sets = _sets(manifest, settings.data) if settings.data else None
+    except (HybridTrainingError, OSError, ValueError) as error:
+        without = str(error)
+    return Source(onnx.load(manifest.onnx_path), manifest.class_map.num_classes, sets, images,
+                  without)
 
 
 def _sets(manifest: Manifest, data: Path) -> MeasuringSets | None:

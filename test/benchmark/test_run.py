@@ -21,7 +21,7 @@ from benchmark.interleaved import ratio, take_turns
 from benchmark.page import read_sections, write_page
 from benchmark.run import main
 from benchmark.sections import SECTIONS
-from benchmark.table import Bar, NotMeasured, Table
+from benchmark.table import Bar, NotMeasured, Settings, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(600)
@@ -153,6 +153,16 @@ def test_the_head_of_the_page_gathers_the_bars_of_all_sections_old_and_new():
 
 def test_a_page_without_bars_has_no_table_of_them():
     assert '| asked |' not in write_page(['Core'], {}, {}, 'notes\n')
+
+
+def test_variants_are_timed_without_accuracy_where_a_labelled_set_is_missing(tmp_path):
+    pytest.importorskip('torch', reason='graph variants are exported')
+    from benchmark.graph_variants import load_source
+
+    source = load_source(Settings(data=tmp_path), 10)
+    assert source.sets is None
+    assert 'no such folder' in source.without
+    assert 'give `--data`' in load_source(Settings(), 10).without
 
 
 def test_arithmetic_is_counted_without_the_tail():
