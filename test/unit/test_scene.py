@@ -53,6 +53,8 @@ def test_outputs_from_reused_memory_are_those_from_new_memory(manifest):
 def test_from_camera_bytes_to_outputs_nothing_of_image_size_is_allocated(
     manifest, encoding, topics
 ):
+    if topics == TOPICS and tuple(map(int, cv2.__version__.split('.')[:2])) < (4, 6):
+        pytest.skip('applyColorMap makes a copy before OpenCV 4.6')
     height, width = SIZE
     channels = 4 if encoding == 'bgra8' else 3
     # Not noise: the outlines of its regions would be a list as large as an image.
