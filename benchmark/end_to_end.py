@@ -120,8 +120,19 @@ def _measure(
     }
     with running(commands, environment(), folder) as processes:
         processes['camera'].wait(seconds + 90)
+    return read_levels(times, images, case.outputs)
+
+
+def read_levels(times: Path, images: Path, outputs: int) -> Levels:
+    """Return the times of each level after its warm-up, ms.
+
+    Args:
+        times: log of engine, core and node.
+        images: log of the outputs: those of the node, then those of the echo.
+        outputs: how many each of the two has.
+    """
     found: dict[str, Sequence[float]] = dict(zip(LEVELS, read_times(times, 3), strict=False))
     received = read_log(images)
-    for start, level in ((0, 'reader'), (case.outputs, 'echo')):
-        found[level] = 1000 * last_of_frames(received, range(start, start + case.outputs)).age
+    for start, level in ((0, 'reader'), (outputs, 'echo')):
+        found[level] = 1000 * last_of_frames(received, range(start, start + outputs)).age
     return {level: found[level][1 if level in TURNS else WARM_UP:] for level in LEVELS}

@@ -16,7 +16,7 @@ from benchmark.bar_chart import write_bar_chart
 from benchmark.dds.cases import last_of_frames
 from benchmark.dds.pass_through import write_pass_through
 from benchmark.dds.processes import Received, read_log
-from benchmark.end_to_end import cells
+from benchmark.end_to_end import cells, read_levels
 from benchmark.overload import growth
 from benchmark.several_cameras import APART, NARROW, SHARED, Case, better, verdict, ways
 from benchmark.table import NotMeasured
@@ -35,11 +35,12 @@ def test_a_log_is_read_to_the_last_whole_line(tmp_path):
 
 
 def test_a_frame_has_come_when_its_last_output_has():
-    # Two frames, stamped 1.0 and 2.0, with outputs 0 and 1; topic 2 is somebody else's.
-    received = Received(np.array([0, 2, 1, 1, 0]), np.array([1.3, 1.4, 1.5, 2.2, 2.6]),
-                        np.array([0.3, 0.4, 0.5, 0.2, 0.6]))
+    # Stamped 1.0, 2.0 and 3.0, with outputs 0 and 1, of which the last frame has one; topic 2 is
+    # somebody else's.
+    received = Received(np.array([0, 2, 1, 1, 0, 1]), np.array([1.3, 1.4, 1.5, 2.2, 2.6, 3.1]),
+                        np.array([0.3, 0.4, 0.5, 0.2, 0.6, 0.1]))
     last = last_of_frames(received, range(2))
-    assert sorted(last.age.tolist()) == [0.5, 0.6]
+    assert last.age.tolist() == [0.5, 0.6, 0.1]
 
 
 def test_the_free_model_answers_in_the_form_of_the_real_one(tiny_model, tmp_path):
@@ -105,6 +106,20 @@ def test_every_level_from_engine_to_reader_is_timed_in_one_run(make_tiny_model):
     assert min(engine, core, echo) > 0
     assert 0 < node < reader <= most
     assert core_ratio == pytest.approx(core / engine, rel=0.2)
+
+
+def test_each_level_is_read_off_its_log_without_its_warm_up(tmp_path):
+    times, images = tmp_path / 'times.csv', tmp_path / 'images.csv'
+    times.write_text('0,90\n1,91\n2,92\n2,93\n0,10\n1,11\n2,12\n0,20\n', encoding='ascii')
+    # A frame each second: the node's outputs 0 and 1 after 5 and 7 ms, the echo's after 2 and 3.
+    ages = ((0, 5), (1, 7), (2, 2), (3, 3))
+    images.write_text(''.join(
+        f'{topic},{second * 10**9 + (age + second) * 10**6},{(age + second) * 10**6}\n'
+        for second in range(1, 5) for topic, age in ages), encoding='ascii')
+    levels = read_levels(times, images, 2)
+    assert [levels[name] for name in ('engine', 'core', 'node')] == [[10, 20], [11], [12]]
+    np.testing.assert_allclose(levels['reader'], [10, 11])
+    np.testing.assert_allclose(levels['echo'], [6, 7])
 
 
 def row_of(page):
