@@ -133,16 +133,19 @@ def draw_objects(picture: NDArray[np.uint8], objects: Sequence[OpenSetObject]) -
     size = 0.4 * width + 0.1
     for item in objects:
         text = f'#{item.id}'
-        text_width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, width)[0][0]
+        (text_width, _), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, width)
         corner = (item.x + item.width - 1, item.y + item.height - 1)
-        # An id above the box, or inside it where the picture ends.
+        # An id above the box, or inside it where the picture ends. OpenCV 4's # reaches below
+        # the line.
         left = max(0, min(item.x, picture.shape[1] - text_width))
-        place = (left, item.y - 3 * width if item.y > 16 * width else item.y + 14 * width)
-        for color, more in (((0, 0, 0), 2 * width), ((255, 255, 255), 0)):
+        place = (left, item.y - below - 3 * width if item.y > 20 * width else item.y + 14 * width)
+        # The black is the text moved: OpenCV 5 takes the thickness for the weight of its font.
+        around = [(x, y) for x in (-width, width) for y in (-width, width)]
+        for color, more, moves in (((0, 0, 0), 2 * width, around), ((255, 255, 255), 0, [(0, 0)])):
             cv2.rectangle(picture, (item.x, item.y), corner, color, width + more)
-            if item.id:
-                cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, color,
-                            width + more, cv2.LINE_AA)
+            for x, y in moves if item.id else ():
+                cv2.putText(picture, text, (place[0] + x, place[1] + y),
+                            cv2.FONT_HERSHEY_SIMPLEX, size, color, width, cv2.LINE_AA)
 
 
 def _apply(

@@ -103,6 +103,15 @@ def test_boxes_are_drawn_around_objects_with_their_ids_above():
     draw_objects(plain, [])
 
 
+@pytest.mark.parametrize(('ground', 'told_by'), [(255, 0), (0, 255)])
+def test_an_id_is_read_on_any_ground(ground, told_by):
+    picture = np.full((80, 100, 3), ground, np.uint8)
+    draw_objects(picture, [OpenSetObject(
+        30, 50, 20, 10, 200, (40, 55), 1.0, 1.0, 1.0, 0, 1.0, id=12)])
+    above = picture[:48].astype(int)
+    assert (abs(above - told_by) < 64).all(axis=2).sum() > 40
+
+
 def test_an_id_at_the_upper_edge_stays_in_the_picture():
     picture = np.full((80, 100, 3), 128, np.uint8)
     draw_objects(picture, [OpenSetObject(
