@@ -47,7 +47,7 @@ def quad(corners: Sequence[Point] | F64, color: Color, label: int,
     c = np.asarray(corners, np.float64)
     a, b = c[1] - c[0], c[3] - c[0]
     n = unit(np.cross(a, b))
-    pick = [[0, 1, 2], [0, 2, 3]]
+    pick = np.array([[0, 1, 2], [0, 2, 3]])
     spot = c if local is None else np.asarray(local, np.float64)
     return bare(c[pick], np.broadcast_to(n, (2, 3, 3)), color, label, material, spot[pick], key)
 
