@@ -36,6 +36,8 @@ ARGUMENTS = (
     ('precision', '',
      'fp32, fp16 or int8: a variant of the model; empty: as the parameter file says'),
     ('backend', '', 'auto, onnxruntime, openvino or tensorrt; empty: as the parameter file says'),
+    ('num_threads', '',
+     'CPU threads of the engine, 0: it decides; empty: as the parameter file says'),
     ('autostart', '',
      'true: the node configures and activates itself; false: a lifecycle manager or '
      '"ros2 lifecycle set" does it; empty: as the parameter file says'),
@@ -92,6 +94,17 @@ def is_true(value: str) -> bool:
     return value.lower() == 'true'
 
 
+def number(value: str, name: str) -> int:
+    """Read a number of 0 or more.
+
+    Raises:
+        ValueError: it is none; the message names the argument.
+    """
+    if not value.isascii() or not value.isdecimal():
+        raise ValueError(f'{name}:={value}: give a whole number of 0 or more')
+    return int(value)
+
+
 def choose_transport(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Let Fast DDS use the profile of this package, unless the user chose a transport."""
     if any(context.environment.get(name)
@@ -120,11 +133,13 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def perception_node(chosen: dict[str, str]) -> Node:
     """Describe the perception node; overrides come after the parameter file."""
-    overrides: dict[str, ParameterValue | bool] = {
+    overrides: dict[str, ParameterValue | bool | int] = {
         name: ParameterValue(chosen[name], value_type=str)
         for name in ('model_path', 'precision', 'backend', 'image_transport') if chosen[name]}
     overrides.update(
         {name: is_true(chosen[name]) for name in ('autostart', 'use_sim_time') if chosen[name]})
+    if chosen['num_threads']:
+        overrides['num_threads'] = number(chosen['num_threads'], 'num_threads')
     builds = is_true(chosen['build_only'])
     if builds:
         overrides['build_only'] = True

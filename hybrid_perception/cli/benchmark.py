@@ -140,8 +140,7 @@ def _advice(best: dict[str, Any]) -> list[str]:
     pasted = ' '.join(f'-p {name}:={value}' for name, value in best.items())
     return [f'fastest: set {", ".join(most)} and {last}',
             f'(behind perception_node: --ros-args {pasted};',
-            ' or in config/perception.yaml; precision and backend also as arguments of the launch '
-            'file)']
+            ' or in config/perception.yaml, or as arguments of the launch file)']
 
 
 def _row(engine: dict[str, Any]) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from hybrid_perception.manifest import Manifest
 REFERENCE = 'onnxruntime'
 """What the others are compared with, running the same file."""
 ENGINES = (REFERENCE, 'openvino', 'tensorrt')
+ALIKE = 1.05
+"""Ratio up to which two medians are the same: runs on one machine differ by as much."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,14 @@ def measure_speed(
 
 
 def fastest(found: Sequence[EngineSpeed]) -> EngineSpeed | None:
-    """Return the one with the least median among those that agree with ONNX Runtime."""
+    """Return the fastest by the median of those that agree with ONNX Runtime.
+
+    What is within `ALIKE` of it is taken for as fast; of those the first is returned, so that the
+    order of variants and engines, not chance, decides between equals.
+    """
     trusted = [speed for speed in found if speed.trusted]
-    return min(trusted, key=lambda speed: speed.median) if trusted else None
+    least = min((speed.median for speed in trusted), default=0.0)
+    return next((speed for speed in trusted if speed.median <= ALIKE * least), None)
 
 
 @contextmanager

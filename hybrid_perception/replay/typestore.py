@@ -25,8 +25,8 @@ def load_typestore() -> Typestore:
         from rosbags.typesys import Stores, get_typestore
     except ImportError as error:
         raise ParameterError(
-            f"bags need the package rosbags ({error}); install it with 'pip install rosbags tqdm' "
-            "or with this package's extra 'replay'") from error
+            f"recordings need the package rosbags ({error}); install it with 'pip install rosbags "
+            "tqdm' or with this package's extra 'replay'") from error
     store = get_typestore(Stores.ROS2_JAZZY)
     register_detections(store)
     return store

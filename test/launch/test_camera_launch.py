@@ -48,8 +48,8 @@ def test_the_arguments_are_those_of_the_field_and_read_like_a_manual():
                  if isinstance(entity, DeclareLaunchArgument)}
     assert list(arguments) == [
         'namespace', 'name', 'cameras', 'image_topic', 'camera_info_topic', 'image_transport',
-        'params_file', 'model_path', 'precision', 'backend', 'autostart', 'use_sim_time',
-        'build_only', 'use_respawn', 'log_level', 'rviz', 'rviz_config', 'camera']
+        'params_file', 'model_path', 'precision', 'backend', 'num_threads', 'autostart',
+        'use_sim_time', 'build_only', 'use_respawn', 'log_level', 'rviz', 'rviz_config', 'camera']
     for name, argument in arguments.items():
         assert len(argument.description) > 20, name
         assert argument.default_value is not None, name
@@ -75,6 +75,19 @@ def test_the_transport_profile_is_set_unless_the_user_chose_one(monkeypatch, giv
     chosen = {''.join(part.perform(context) for part in action.name)
               for action in choose.execute(context) or []}
     assert chosen == expected
+
+
+@pytest.mark.parametrize('given', ['two', '-1', '1.5', '²'])
+def test_threads_that_are_no_number_are_named(given):
+    context = LaunchContext()
+    described_now = described()
+    for entity in described_now.entities:
+        if isinstance(entity, DeclareLaunchArgument):
+            entity.execute(context)
+    context.launch_configurations['num_threads'] = given
+    *_, start = (e for e in described_now.entities if isinstance(e, OpaqueFunction))
+    with pytest.raises(ValueError, match=f'num_threads:={given}: give a whole number'):
+        start.execute(context)
 
 
 class Robot:
@@ -137,7 +150,8 @@ def launched(tiny_model, tmp_path):
     )), IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments={
             'namespace': 'truck', 'name': 'eyes', 'image_topic': '/front/image_raw',
-            'params_file': str(parameters), 'backend': 'onnxruntime', 'rviz': 'true'}.items())])
+            'params_file': str(parameters), 'backend': 'onnxruntime', 'num_threads': '1',
+            'rviz': 'true'}.items())])
 
 
 @pytest.mark.launch(fixture=launched)
@@ -150,8 +164,8 @@ def test_a_real_launch_answers_a_best_effort_camera_and_ends_cleanly(
     assert set(label.data) == {3}
     # The file's values stand unless an argument overrides them; defaults stand behind both.
     assert robot.parameters(
-        ['overlay_alpha', 'operating_point', 'backend', 'autostart', 'use_sim_time']) == [
-        0.25, 'high', 'onnxruntime', True, False]
+        ['overlay_alpha', 'operating_point', 'backend', 'num_threads', 'autostart',
+         'use_sim_time']) == [0.25, 'high', 'onnxruntime', 1, True, False]
     # The stand-in for RViz was closed long ago, and the node is still there.
     assert exits == [('rviz2', 0)]
     assert robot.node.count_publishers('/truck/eyes/label') == 1
