@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+import ctypes
 from dataclasses import dataclass
 import importlib.util
 import os
@@ -24,6 +25,7 @@ from benchmark.table import NotMeasured
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 STOP_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1
 
 
 def environment(**changed: str) -> dict[str, str]:
@@ -79,7 +81,7 @@ class Process:
         with log.open('wb') as output:   # else a later case reads the words of an earlier one
             self._child = subprocess.Popen(
                 command, env=dict(variables), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT)
+                stderr=subprocess.STDOUT, preexec_fn=_end_with_parent)
 
     def usage(self) -> Usage:
         """Read /proc."""
@@ -115,6 +117,14 @@ class Process:
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()
+
+
+def _end_with_parent() -> None:
+    """Have the system end this process when its parent is killed.
+
+    What is left over answers a later measurement that meets it in the same DDS domain.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 import subprocess
 import sys
+import time
 from xml.etree import ElementTree
 
 import numpy as np
@@ -50,6 +52,33 @@ def test_the_free_model_answers_in_the_form_of_the_real_one(tiny_model, tmp_path
         np.full((1, height, width, 3), 7, np.uint8))
     assert (label.shape, label.dtype, score.shape, score.dtype) == (
         (height, width), np.uint8, (height, width), np.float32)
+
+
+def test_processes_of_a_measurement_that_is_killed_end_with_it(tmp_path):
+    script = tmp_path / 'measure.py'
+    script.write_text(
+        'import os, sys, time\nfrom pathlib import Path\n'
+        'from benchmark.dds.processes import running\n'
+        'with running({"node": ["sleep", "60"]}, os.environ, Path(sys.argv[1])) as started:\n'
+        '    print(started["node"]._child.pid, flush=True)\n    time.sleep(60)\n')
+    measurement = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    child = Path('/proc') / measurement.stdout.readline().strip() / 'stat'
+
+    def runs():
+        try:
+            return ') Z ' not in child.read_text()   # dead, until whoever inherits it looks
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    assert runs()
+    measurement.kill()
+    measurement.communicate()
+    end = time.monotonic() + 20
+    while runs():
+        assert time.monotonic() < end, 'the child goes on'
+        time.sleep(0.05)
 
 
 def cameras(way, *, rate=10.0, p99=200.0, resident=400.0, least=50, count=2):
