@@ -131,7 +131,8 @@ def read_levels(times: Path, images: Path, outputs: int) -> Levels:
         images: log of the outputs: those of the node, then those of the echo.
         outputs: how many each of the two has.
     """
-    found: dict[str, Sequence[float]] = dict(zip(LEVELS, read_times(times, 3), strict=False))
+    found: dict[str, Sequence[float]] = dict(
+        zip(LEVELS[:3], read_times(times, 3), strict=True))
     received = read_log(images)
     for start, level in ((0, 'reader'), (outputs, 'echo')):
         found[level] = 1000 * last_of_frames(received, range(start, start + outputs)).age

@@ -27,7 +27,7 @@ def measure(settings: Settings) -> list[Table]:
         (('engine alone', f'{peaks["engine"]:.0f}', ''),
          (f'core, camera {CAMERA[1]}x{CAMERA[0]}', f'{peaks["core"]:.0f}', f'{over:+.0f}')),
         'Python, its libraries and the model included. That nothing of image size is allocated '
-        'per frame is a test (`test/unit/test_segmentation.py`).',
+        'per frame is tested: `test_segmentation.py` and `test_scene.py` in `test/unit`.',
         (Bar('core over the engine', round(over), 150, ' MB'),))]
 
 

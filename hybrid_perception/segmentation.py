@@ -216,9 +216,9 @@ class Segmenter:
                     f'{engine} gave a {name} of {array.shape} {array.dtype} for model {model}; '
                     f'it must be {size} {np.dtype(dtype)}'
                 )
-        # One pass and no image-sized buffer: a sum is finite only where all its terms are. Where
-        # it is not, it may have overflowed.
-        if not (np.isfinite(cv2.sumElems(score)[0]) or np.isfinite(score).all()):
+        # One pass and no image-sized buffer: a sum is finite only where all its terms are, and
+        # OpenCV sums in double, which no image of float32 overflows.
+        if not np.isfinite(cv2.sumElems(score)[0]):
             raise EngineError(
                 f'{engine} gave anomaly scores that are NaN or infinite for model {model}; the '
                 'frame cannot be used'
