@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -20,8 +21,22 @@ class InlierConfig(Section):
     labels: str = Field('labels', description='for folder: the label PNGs beside `images`')
     part: Literal['all', 'train', 'val'] = Field('all', description='val: every fifth by name')
     lookup: str | None = Field(None, description='for folder: JSON from file ids to train ids')
+    values: Mapping[int, str | tuple[str, ...] | None] | None = Field(
+        None, description='for folder: what each value of the label files means: a class, a list '
+                          'of classes of which it is any one (a coarse label), null = nothing')
     size: tuple[int, int] | None = Field(None, description='(height, width) it is seen at')
     share: float = Field(1.0, gt=0)
+
+    @model_validator(mode='after')
+    def _check_values(self) -> InlierConfig:
+        if self.values is not None and (self.set != 'folder' or self.lookup is not None):
+            msg = 'values: only for folder, and in place of lookup'
+            raise ValueError(msg)
+        wrong = [v for v in self.values or () if not 0 <= v <= 255]
+        if wrong:
+            msg = f'values: label files are 8 bit, got {wrong[0]}'
+            raise ValueError(msg)
+        return self
 
 
 class NegativesConfig(Section):

@@ -36,9 +36,12 @@ class Learner:
     Args:
         model: the network, on the device that it is trained on.
         config: of the run.
+        unions: the train ids of each coarse label (`training_data.coarse_labels`).
     """
 
-    def __init__(self, model: HybridNet, config: TrainingConfig) -> None:
+    def __init__(
+            self, model: HybridNet, config: TrainingConfig, *,
+            unions: tuple[tuple[int, ...], ...] = ()) -> None:
         self.step = 0
         self._config = config
         self._model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -49,7 +52,7 @@ class Learner:
         self._scaler = gradient_scaler(self._device, config.precision)
         self._average = moving_average(model, config.optimizer.ema)
         self._loss = HybridLoss(
-            **config.loss.model_dump(exclude={'stride', 'runaway_bound'}))
+            **config.loss.model_dump(exclude={'stride', 'runaway_bound'}), unions=unions)
         self.watch = EnergyWatch(config.loss.runaway_bound)
         self.synthetic = None if config.synthetic is None else SyntheticNegatives(
             config.synthetic, num_classes=model.num_classes, seed=config.seed,

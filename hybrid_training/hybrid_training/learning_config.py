@@ -47,6 +47,9 @@ class OptimizerConfig(Section):
     weight_decay: float = Field(1e-3, ge=0)
     decay_norm_and_bias: bool = Field(True, description='weight decay on norms and biases too')
     train: Literal['all', 'decoder_and_heads', 'heads'] = 'all'
+    frozen_stride: Literal[0, 4, 8, 16] = Field(
+        0, description='layers of the encoder up to its map of this stride stay as they are, '
+                       'BatchNorm too; 0 = none')
     batch_norm: Literal['train', 'frozen_encoder', 'frozen'] = Field(
         'train', description='frozen: running statistics are used and kept')
     schedule: Literal['poly', 'cosine', 'constant'] = 'poly'

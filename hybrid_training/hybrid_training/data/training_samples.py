@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Dataset
 
 from hybrid_training.data.crops import ClassIndex, RandomCrop
-from hybrid_training.data.label_ids import PASTED
+from hybrid_training.data.label_ids import FIRST_UNION, PASTED
 from hybrid_training.data.labeled_images import LabeledImages, read_pair
 from hybrid_training.data.mixed_content import MixedContent
 from hybrid_training.data.photometric import PhotometricJitter
@@ -42,12 +42,13 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         seed: of everything random here.
         length: how many samples there are.
         mixed_share: of samples that negatives are pasted into.
+        unions: how many coarse labels there are; they come out as K + 2 and upwards.
     """
 
     def __init__(
             self, sources: Sequence[Source], crop: RandomCrop, mixed_content: MixedContent | None,
             jitter: PhotometricJitter | None, *, num_classes: int, class_balanced: float,
-            seed: int, length: int, mixed_share: float = 1.0) -> None:
+            seed: int, length: int, mixed_share: float = 1.0, unions: int = 0) -> None:
         self._sources = tuple(sources)
         shares = np.array([s.share for s in sources], np.float64)
         self._shares = shares / shares.sum()
@@ -61,6 +62,9 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self._mixed_share = mixed_share
         self._ids = np.full(256, num_classes, np.uint8)
         self._ids[:num_classes] = np.arange(num_classes)
+        self._ids[PASTED] = num_classes + 1
+        for union in range(unions):
+            self._ids[FIRST_UNION - union] = num_classes + 2 + union
 
     def __len__(self) -> int:
         return self._length
@@ -81,11 +85,9 @@ class TrainingSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         image, label = self._inlier(rng)
         # With a share of 1 nothing is drawn: such runs are as they were before there was one.
         spared = self._mixed_share < 1 and rng.random() >= self._mixed_share
-        if self._mixed_content is None or spared:
-            label = self._ids[label]
-        else:
+        if self._mixed_content is not None and not spared:
             self._mixed_content.paste(image, label, rng=rng)
-            label = np.where(label == PASTED, np.uint8(self._num_classes + 1), self._ids[label])
+        label = self._ids[label]
         if self._jitter is not None:
             image = self._jitter(image, rng)
         return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(label)

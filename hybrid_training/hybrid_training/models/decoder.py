@@ -51,32 +51,50 @@ class PyramidPooling(nn.Module):
 class LadderDecoder(nn.Module):
     """Blend encoder maps from coarse to fine into one map at stride 4.
 
+    Widths that fall with the stride put the computation where there are few pixels (the flexible
+    decoder of PP-LiteSeg, Peng et al., 2022, section 3.1): most of a uniform ladder's is one 3x3
+    convolution at stride 4.
+
     Args:
         channels_in: channels of the encoder's maps, finest first.
-        channels: channels of every decoder map.
+        channels: channels of every decoder map, or one width for each blend, from stride 16 to
+            stride 4; the pooled map has the first.
         pyramid_pooling: mix context into the coarsest map; else a 1x1 convolution takes its place.
+
+    Attributes:
+        channels: of the map that comes out.
     """
 
     def __init__(
-            self, channels_in: Sequence[int], channels: int = 128, *,
+            self, channels_in: Sequence[int], channels: int | Sequence[int] = 128, *,
             pyramid_pooling: bool = True) -> None:
         super().__init__()
-        self.channels = channels
-        self.pooling: nn.Module = (
-            PyramidPooling(channels_in[-1], channels) if pyramid_pooling
-            else conv_block(channels_in[-1], channels, 1))
         skips = list(reversed(channels_in[:-1]))
+        widths = [channels] * len(skips) if isinstance(channels, int) else list(channels)
+        if len(widths) != len(skips):
+            msg = f'channels: want one width or {len(skips)}, got {len(widths)}'
+            raise ValueError(msg)
+        self.channels = widths[-1]
+        self.pooling: nn.Module = (
+            PyramidPooling(channels_in[-1], widths[0]) if pyramid_pooling
+            else conv_block(channels_in[-1], widths[0], 1))
         self.laterals = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(c, channels, 1, bias=False), nn.BatchNorm2d(channels))
-            for c in skips)
-        self.blends = nn.ModuleList(conv_block(channels, channels, 3) for _ in skips)
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width))
+            for c, width in zip(skips, widths, strict=True))
+        # Before the upsampling, with which it commutes: a quarter of the pixels.
+        self.narrowings = nn.ModuleList(
+            nn.Identity() if width == coarser
+            else nn.Conv2d(coarser, width, 1, bias=False)
+            for coarser, width in zip([widths[0], *widths], widths, strict=False))
+        self.blends = nn.ModuleList(conv_block(width, width, 3) for width in widths)
 
     def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
         """Map encoder features, finest first, to one map (N, channels, H/4, W/4)."""
         blended = self.pooling(features[-1])
-        for skip, lateral, blend in zip(
-                reversed(features[:-1]), self.laterals, self.blends, strict=True):
+        for skip, lateral, narrowing, blend in zip(
+                reversed(features[:-1]), self.laterals, self.narrowings, self.blends,
+                strict=True):
             upsampled = functional.interpolate(
-                blended, size=skip.shape[-2:], mode='bilinear', align_corners=False)
+                narrowing(blended), size=skip.shape[-2:], mode='bilinear', align_corners=False)
             blended = blend(upsampled + lateral(skip))
         return blended

@@ -74,6 +74,25 @@ class TimmEncoder(nn.Module):
         maps = self.features((image - self.mean) / self.std)
         return [maps[index] for index in self._chosen]
 
+    def layers_to(self, stride: int) -> list[nn.Module]:
+        """Return the layers that make the map of a stride, in the order of the network.
+
+        Raises:
+            ValueError: there is no map of this stride.
+        """
+        if stride not in self.strides:
+            msg = f'stride: want one of {", ".join(map(str, self.strides))}, got {stride}'
+            raise ValueError(msg)
+        last = self.features.feature_info.module_name(self._chosen[self.strides.index(stride)])
+        layers, parent = [], self.features
+        for depth in range(len(path := last.split('.'))):
+            for name, child in parent.named_children():
+                if name == path[depth]:
+                    break
+                layers.append(child)
+            parent = child
+        return [*layers, parent]
+
     def _check_maps(self, name: str) -> None:
         """Hold what timm says of the maps against what comes (windows, NHWC, fixed sizes)."""
         wanted = [(1, c, *(n // s for n in _PROBE))
