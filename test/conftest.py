@@ -50,7 +50,7 @@ def accelerator_or_none(
         if missing_accelerator():
             pytest.skip(missing_accelerator())
     else:
-        monkeypatch.setattr('hybrid_perception.engine.gpu.DRIVER_LIBRARY', 'libcuda-hidden.so')
+        monkeypatch.setattr('hybrid_perception.backends.cuda.DRIVER_LIBRARY', 'libcuda-hidden.so')
     monkeypatch.setenv('HYBRID_PERCEPTION_CACHE', str(tmp_path_factory.mktemp('engines')))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_perception.backends.device import Device
+from hybrid_perception.backends.cuda import Device
 from hybrid_perception.backends.tensorrt_library import TensorRt
 from hybrid_perception.backends.tensorrt_slot import TensorRtSlot
 from hybrid_perception.exceptions import EngineError

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_perception.backends.device import Buffer, Device, Work
+from hybrid_perception.backends.cuda import Buffer, Device, Work
 from hybrid_perception.backends.tensorrt_library import TensorRt
 from hybrid_perception.exceptions import EngineError
 from hybrid_perception.manifest import Manifest
@@ -57,7 +57,7 @@ class TensorRtSlot:
         except EngineError:
             self.close()
             raise
-        # PyTorch raises RuntimeError and what derives from it; a driver that is lost, anything.
+        # TensorRT's bindings raise whatever they like.
         except Exception as error:
             self.close()
             raise EngineError(f'the GPU cannot take model {manifest.name}: {error}') from error
@@ -89,6 +89,7 @@ class TensorRtSlot:
             _LOGGER.debug('waiting for the stream failed: %s', error)
         for name in ('_enqueue', '_context', '_image', '_label', '_score'):
             self.__dict__.pop(name, None)
+        self._device.close()
 
     def _allocate(self) -> tuple[Buffer, Buffer, Buffer]:
         manifest = self._manifest

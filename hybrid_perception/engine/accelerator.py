@@ -6,12 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from hybrid_perception.backends.device import Device, TorchDevice, import_torch
+from hybrid_perception.backends.cuda import CudaDevice, Device, Gpu, find_gpu
 from hybrid_perception.backends.tensorrt_library import TensorRt, load_tensorrt
-from hybrid_perception.engine.gpu import Gpu, find_gpu
-from hybrid_perception.exceptions import EngineError
 
 
 @dataclass(frozen=True)
@@ -35,16 +32,6 @@ def find_accelerator() -> Accelerator:
     Without a GPU nothing large is imported.
 
     Raises:
-        EngineError: Something is missing; the message names everything that is.
+        EngineError: Driver, GPU or TensorRT is missing; the message says what to install.
     """
-    gpu = find_gpu()
-    found: list[Any] = []
-    problems = []
-    for look in (load_tensorrt, import_torch):
-        try:
-            found.append(look())
-        except EngineError as error:
-            problems.append(str(error))
-    if problems:
-        raise EngineError('; '.join(problems))
-    return Accelerator(gpu, found[0], TorchDevice)
+    return Accelerator(find_gpu(), load_tensorrt(), CudaDevice)

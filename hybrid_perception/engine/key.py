@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 
-from hybrid_perception.engine.gpu import Gpu
+from hybrid_perception.backends.cuda import Gpu
 from hybrid_perception.manifest import Manifest
 
 CACHE_FORMAT = 1

@@ -21,10 +21,10 @@ import onnx
 from onnx import TensorProto
 import onnxruntime
 
-from hybrid_perception.backends.device import Buffer
+from hybrid_perception.backends.cuda import Buffer
 from hybrid_perception.backends.tensorrt_library import TensorRt, make_logger
 from hybrid_perception.engine.accelerator import Accelerator
-from hybrid_perception.engine.gpu import Gpu
+from hybrid_perception.backends.cuda import Gpu
 
 
 class Severity(IntEnum):
@@ -100,6 +100,7 @@ class StandInDevice:
         self.stream = 77 + len(world.devices)
         self.calls: list[str] = []
         self.queue: list[Callable[[], None]] = []
+        self._memory: dict[int, np.ndarray] = {}
         world.devices[self.stream] = self
 
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> Buffer:
@@ -109,15 +110,17 @@ class StandInDevice:
             raise RuntimeError('operation not permitted when stream is capturing')
         self.note('allocate')
         host, device = np.zeros(shape, dtype), np.zeros(shape, dtype)
-        return Buffer(host, device.ctypes.data, (host, device))
+        self._memory[device.ctypes.data] = device
+        return Buffer(host, device.ctypes.data)
 
     def upload(self, buffer: Buffer) -> None:
-        host, device = buffer.owners
-        self._put('upload', lambda: np.copyto(device, host))
+        self._put('upload', lambda: np.copyto(self._memory[buffer.address], buffer.host))
 
     def download(self, buffer: Buffer) -> None:
-        host, device = buffer.owners
-        self._put('download', lambda: np.copyto(host, device))
+        self._put('download', lambda: np.copyto(buffer.host, self._memory[buffer.address]))
+
+    def close(self) -> None:
+        self._memory.clear()
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         if self._world.fails('capture'):
@@ -153,8 +156,8 @@ class StandInDevice:
 class Engine:
     """A deserialised plan."""
 
-    def __init__(self, world: World, onnx_bytes: bytes) -> None:
-        self.world, self.onnx = world, onnx_bytes
+    def __init__(self, world: World, onnx_bytes: bytes, context: type[Context]) -> None:
+        self.world, self.onnx, self._context = world, onnx_bytes, context
         graph = onnx.load_from_string(onnx_bytes).graph
         self._tensors = [(Mode.INPUT, tensor) for tensor in graph.input]
         self._tensors += [(Mode.OUTPUT, tensor) for tensor in graph.output]
@@ -173,7 +176,7 @@ class Engine:
         return [size.dim_value for size in self._find(name)[1].type.tensor_type.shape.dim]
 
     def create_execution_context(self) -> Context | None:
-        return None if self.world.fails('context') else Context(self)
+        return None if self.world.fails('context') else self._context(self)
 
     def _find(self, name: str) -> Any:
         return next(entry for entry in self._tensors if entry[1].name == name)
@@ -219,8 +222,8 @@ class Context:
         return np.frombuffer(memory, dtype).reshape(shape)
 
 
-def make_module(world: World) -> ModuleType:
-    """Make a module that can be used as TensorRT is."""
+def make_module(world: World, context: type[Context] | None = None) -> ModuleType:
+    """Make a module that can be used as TensorRT is; `context` runs its engines."""
     prefix = f'plan of {world.version};'.encode()
 
     class Logger:
@@ -233,7 +236,7 @@ def make_module(world: World) -> ModuleType:
         if not plan.startswith(prefix):
             logger.log(Severity.ERROR, 'the engine plan file is not compatible')
             return None
-        return Engine(world, plan[len(prefix):])
+        return Engine(world, plan[len(prefix):], context or Context)
 
     def parse(network: Any, model: bytes) -> bool:
         network.onnx = model

@@ -17,7 +17,7 @@ from hybrid_perception.backends.openvino_backend import OpenVinoBackend
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.backends.tensorrt_library import load_tensorrt
 from hybrid_perception.engine import accelerator
-from hybrid_perception.engine.gpu import Gpu
+from hybrid_perception.backends.cuda import Gpu
 from hybrid_perception.exceptions import EngineError, ModelError
 from hybrid_perception.manifest import load_manifest
 

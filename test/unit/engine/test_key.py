@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from hybrid_perception.engine.gpu import Gpu
+from hybrid_perception.backends.cuda import Gpu
 from hybrid_perception.engine.key import EngineKey, engine_key
 
 ORIN = Gpu(name='Orin', compute_capability='8.7', driver='12.6')
