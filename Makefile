@@ -145,8 +145,7 @@ test: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## lint, then every test
 	    test/gpu) && \
 	  exit $$lint
 
-# TensorRT and PyTorch with CUDA are the machine's: on a Jetson JetPack's, elsewhere
-# `pip install '.[tensorrt]' torch` into .venv. Here, what is missing is a failure, not a skip.
+# TensorRT is the machine's: on a Jetson JetPack's, elsewhere `pip install '.[tensorrt]'` into .venv. Here, what is missing is a failure, not a skip.
 .PHONY: test-gpu
 test-gpu: $(STAMPS)/package $(STAMPS)/test  ## TensorRT on this machine's GPU: build, parity, latency
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training" HYBRID_PERCEPTION_REQUIRE_GPU=1 \

@@ -281,7 +281,8 @@ class CudaDevice:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         pinned = self._own('cuMemFreeHost', 'cuMemHostAlloc', size, 0)
         address = self._own('cuMemFree_v2', 'cuMemAlloc_v2', size, kind=_address)
-        host = np.frombuffer((ctypes.c_ubyte * size).from_address(pinned), dtype).reshape(shape)
+        memory: Any = (ctypes.c_ubyte * size).from_address(pinned)
+        host: NDArray[Any] = np.frombuffer(memory, dtype).reshape(shape)
         host[...] = 0
         self._call('cuMemsetD8Async', address, 0, size, self.stream)
         self._call('cuStreamSynchronize', self.stream)

@@ -56,7 +56,8 @@ class TensorRtBackend:
         self._library = library
         self._open_device = open_device
         trt = library.trt
-        self._runtime = trt.Runtime(library.logger)
+        with library.making('runtime'):
+            self._runtime = trt.Runtime(library.logger)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise PlanError(library.complain(

@@ -9,6 +9,8 @@ real bindings.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 import importlib
@@ -43,6 +45,23 @@ class TensorRt:
     package: str
     version: str
     logger: Any
+
+    @contextmanager
+    def making(self, what: str) -> Iterator[None]:
+        """Turn what the bindings raise while they make an object into an error that helps.
+
+        They raise a TypeError ("factory function returned nullptr") where the library gives
+        nothing, which it does where the driver is too old for it.
+
+        Raises:
+            EngineError: The object was not made.
+        """
+        try:
+            yield
+        except Exception as error:
+            raise EngineError(self.complain(
+                f'TensorRT cannot make its {what} ({error}); is the NVIDIA driver recent enough '
+                'for this TensorRT? Update the driver, or install an older TensorRT')) from error
 
     @property
     def name(self) -> str:

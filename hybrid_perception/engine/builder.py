@@ -76,10 +76,12 @@ def build_plan(
     trt = library.trt
     library.logger.errors.clear()
     begun = time.monotonic()
-    builder = trt.Builder(library.logger)
+    with library.making('builder'):
+        builder = trt.Builder(library.logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     # The parser keeps the weights that the network points to: it must outlive the build.
-    parser = trt.OnnxParser(network, library.logger)
+    with library.making('parser'):
+        parser = trt.OnnxParser(network, library.logger)
     if not parser.parse(onnx):
         errors = [parser.get_error(index).desc() for index in range(parser.num_errors)]
         raise ModelError(library.complain(

@@ -13,7 +13,7 @@ import platform
 from hybrid_perception.backends.cuda import Gpu
 from hybrid_perception.manifest import Manifest
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 """Raised when the content of a cached engine or of its sidecar changes its meaning."""
 
 
@@ -66,6 +66,8 @@ def engine_key(
         'tensorrt': tensorrt,
         'cuda driver': gpu.driver,
         'gpu': gpu.name,
+        # An Orin has one name in several sizes, and fewer of these in some power modes.
+        'multiprocessors': str(gpu.multiprocessors),
         'compute capability': gpu.compute_capability,
         'platform': f'{platform.system()} {platform.machine()}',
         'shapes': f'{manifest.input_name} 1x{height}x{width}x3',

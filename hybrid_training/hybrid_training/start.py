@@ -14,8 +14,8 @@ from hybrid_training.config import TrainingConfig, class_list, resolve, stored_c
 from hybrid_training.exceptions import CheckpointError
 from hybrid_training.flow.synthetic_negatives import SyntheticNegatives
 from hybrid_training.learner import Learner
-from hybrid_training.training_data import coarse_labels
 from hybrid_training.starting_weights import fresh_network, load_start, require_architecture
+from hybrid_training.training_data import coarse_labels
 
 
 def start_or_resume(

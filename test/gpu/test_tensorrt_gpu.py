@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+import ctypes
 from dataclasses import replace
 import hashlib
 import json
@@ -16,6 +18,8 @@ import onnx
 from precision_graphs import CLASSES, PRECISIONS, precision_graph
 import pytest
 
+from hybrid_perception.backends import cuda
+from hybrid_perception.backends.cuda import CudaDevice, find_gpu, open_driver
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.engine.accelerator import find_accelerator
 from hybrid_perception.engine.builder import BuildStoppedError
@@ -44,6 +48,22 @@ def make_manifest(make_tiny_model, tmp_path):
         return load_manifest(write_manifest(tmp_path / f'{precision}.json', document).path)
 
     return make
+
+
+@contextmanager
+def full_memory():
+    """Leave 16 MiB of the GPU's memory."""
+    if find_gpu().integrated:
+        pytest.skip('this GPU shares its memory with the CPU: filling it would stop the machine')
+    device = CudaDevice()  # makes the context current
+    driver, free, total = open_driver(cuda.DRIVER_LIBRARY), ctypes.c_size_t(), ctypes.c_size_t()
+    driver.call('cuMemGetInfo_v2', ctypes.byref(free), ctypes.byref(total))
+    hog = driver.get('cuMemAlloc_v2', free.value - (16 << 20), kind=ctypes.c_ulonglong)
+    try:
+        yield
+    finally:
+        driver.call('cuMemFree_v2', hog)
+        device.close()
 
 
 @pytest.fixture
@@ -121,16 +141,12 @@ def test_two_threads_in_one_engine_get_each_their_own_answers(make_manifest, fra
 
 
 def test_full_memory_leaves_one_slot_that_serves_both(make_manifest, caplog):
-    torch = pytest.importorskip('torch')
     backend = create_backend('tensorrt', make_manifest('fp32', 2048, 4096))
     image = np.zeros((1, 2048, 4096, 3), np.uint8)
     alone = backend.infer(image)
-    torch.cuda.empty_cache()
-    hog = torch.empty(torch.cuda.mem_get_info()[0] - (16 << 20), dtype=torch.uint8, device='cuda')
-    with ThreadPoolExecutor(2) as pool:
+    with full_memory(), ThreadPoolExecutor(2) as pool:
         answers = [label for _ in range(10)
                    for label, _ in pool.map(backend.infer, [image, image])]
-    del hog
     assert 'runs one frame at a time' in caplog.text
     assert all((label == alone[0]).all() for label in answers)
 
@@ -179,16 +195,10 @@ def test_a_plan_of_another_version_under_the_right_name_is_built_anew(make_manif
 
 
 def test_full_memory_is_an_error_and_the_next_try_works(make_manifest, frame):
-    torch = pytest.importorskip('torch')
     manifest = make_manifest('fp32', 2048, 4096)
     create_backend('tensorrt', manifest).close()  # the plan is in the cache
-    torch.cuda.empty_cache()
-    free, _ = torch.cuda.mem_get_info()
-    hog = torch.empty(free - (16 << 20), dtype=torch.uint8, device='cuda')
-    with pytest.raises(EngineError):
+    with full_memory(), pytest.raises(EngineError):
         create_backend('tensorrt', manifest)
-    del hog
-    torch.cuda.empty_cache()
     backend = create_backend('tensorrt', manifest)
     label, score = backend.infer(np.zeros((1, 2048, 4096, 3), np.uint8))
     assert label.shape == score.shape == (2048, 4096)
@@ -201,7 +211,7 @@ def test_without_a_graph_the_answer_is_the_same(make_manifest, frame, monkeypatc
     def refuse(self, work):
         raise RuntimeError('no graphs today')
 
-    monkeypatch.setattr('hybrid_perception.backends.device.TorchDevice.capture', refuse)
+    monkeypatch.setattr('hybrid_perception.backends.cuda.CudaDevice.capture', refuse)
     plain = create_backend('tensorrt', manifest)
     assert plain.detail.endswith('no CUDA graph')
     for mine, other in zip(captured.infer(frame), plain.infer(frame), strict=True):

@@ -36,8 +36,8 @@ def compile_fake(folder: Path) -> Path | None:
         return None
     library = folder / 'libcuda.so.1'
     subprocess.run(
-        [compiler, '-shared', '-fPIC', '-fvisibility=hidden', '-pthread', '-Wall', '-Werror', '-O1',
-         '-o', library, SOURCE], check=True)
+        [compiler, '-shared', '-fPIC', '-fvisibility=hidden', '-pthread', '-Wall', '-Werror',
+         '-O1', '-o', library, SOURCE], check=True)
     return library
 
 
@@ -83,7 +83,7 @@ class FakeCuda:
         return np.frombuffer(memory, dtype).reshape(shape)
 
     def accelerator(self, world: World) -> Accelerator:
-        """Return the machine: the product's own layers over this library and TensorRT's stand-in."""
+        """Return the machine: the product's own layers over this library, TensorRT's stand-in."""
         fake = self
 
         class Context(tensorrt_stand_in.Context):

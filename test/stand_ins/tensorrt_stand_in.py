@@ -21,10 +21,9 @@ import onnx
 from onnx import TensorProto
 import onnxruntime
 
-from hybrid_perception.backends.cuda import Buffer
+from hybrid_perception.backends.cuda import Buffer, Gpu
 from hybrid_perception.backends.tensorrt_library import TensorRt, make_logger
 from hybrid_perception.engine.accelerator import Accelerator
-from hybrid_perception.backends.cuda import Gpu
 
 
 class Severity(IntEnum):

@@ -181,7 +181,7 @@ def test_after_a_capture_that_failed_the_stream_goes_on(fake, device, fault):
 
     if fault == 'of the driver':
         fake.fail('cuStreamEndCapture', 901)
-    with pytest.raises(EngineError, match='inside|capturing|during capture'):
+    with pytest.raises(EngineError, match=r'inside|capturing|during capture'):
         device.capture(work)
     buffer = device.allocate((4,), np.float32)
     buffer.host[:] = 2
@@ -302,3 +302,20 @@ def test_a_gpu_that_is_lost_is_an_error_of_each_frame(machine, manifest, frames)
             backend.infer(frame)
     backend.close()
     assert machine.alive() == {}
+
+
+@pytest.mark.parametrize('kind', ['Runtime', 'Builder', 'OnnxParser'])
+def test_a_tensorrt_that_the_driver_is_too_old_for_is_named(
+        fake, world, manifest, frames, is_right, monkeypatch, kind):
+    def nothing(*_):
+        raise TypeError('pybind11::init(): factory function returned nullptr')
+
+    machine = fake.accelerator(world)
+    setattr(machine.library.trt, kind, nothing)
+    monkeypatch.setattr(registry, 'find_accelerator', lambda: machine)
+    with pytest.raises(EngineError, match=r'returned nullptr.*Update the driver'):
+        create_backend('tensorrt', manifest)
+    backend = create_backend('auto', manifest)
+    assert 'Update the driver' in backend.detail
+    assert is_right(backend.infer(frames[0]), frames[0])
+    backend.close()

@@ -6,18 +6,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 import sys
-from types import ModuleType, SimpleNamespace
 
 import pytest
 from tensorrt_stand_in import World, make_module
 
 from hybrid_perception.backends import registry, tensorrt_library
-from hybrid_perception.backends.device import import_torch
+from hybrid_perception.backends.cuda import Gpu
 from hybrid_perception.backends.openvino_backend import OpenVinoBackend
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.backends.tensorrt_library import load_tensorrt
 from hybrid_perception.engine import accelerator
-from hybrid_perception.backends.cuda import Gpu
 from hybrid_perception.exceptions import EngineError, ModelError
 from hybrid_perception.manifest import load_manifest
 
@@ -71,7 +69,6 @@ def test_auto_falls_back_from_an_engine_that_differs(manifest, world):
 
 def test_without_a_driver_nothing_large_is_imported(manifest, monkeypatch):
     monkeypatch.setattr(accelerator, 'load_tensorrt', lambda: pytest.fail('imported'))
-    monkeypatch.setattr(accelerator, 'import_torch', lambda: pytest.fail('imported'))
     assert 'auto: no NVIDIA driver' in create_backend('auto', manifest, threads=1).detail
 
 
@@ -118,14 +115,13 @@ def test_an_int8_model_that_is_broken_is_a_model_error(int8):
         create_backend('auto', int8, threads=1)
 
 
-def test_everything_that_is_missing_is_named_at_once(manifest, monkeypatch):
+def test_a_missing_tensorrt_is_named(manifest, monkeypatch):
     monkeypatch.setattr(accelerator, 'find_gpu', lambda: ORIN)
     monkeypatch.setattr(tensorrt_library, 'PACKAGES', ('tensorrt_nowhere',))
-    monkeypatch.setitem(sys.modules, 'torch', None)
     with pytest.raises(EngineError) as caught:
         create_backend('tensorrt', manifest)
     for words in ("backend 'tensorrt' cannot run here", 'TensorRT cannot be imported',
-                  "pip install 'tensorrt>=10.3,<12'", 'PyTorch cannot be imported'):
+                  "pip install 'tensorrt>=10.3,<12'"):
         assert words in str(caught.value)
 
 
@@ -145,13 +141,3 @@ def test_tensorrt_for_rtx_is_the_second_choice(monkeypatch):
     monkeypatch.setitem(sys.modules, 'tensorrt', None)
     monkeypatch.setitem(sys.modules, 'tensorrt_rtx', make_module(World(version='1.7.1.116')))
     assert load_tensorrt().name == 'tensorrt_rtx 1.7.1.116'
-
-
-def test_a_pytorch_without_cuda_is_named(monkeypatch):
-    torch = ModuleType('torch')
-    vars(torch).update(
-        __version__='2.13.0+cpu', version=SimpleNamespace(cuda=None),
-        cuda=SimpleNamespace(is_available=lambda: False))
-    monkeypatch.setitem(sys.modules, 'torch', torch)
-    with pytest.raises(EngineError, match=r'PyTorch 2\.13\.0.cpu cannot use the GPU'):
-        import_torch()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from hybrid_perception.engine.cache import EngineCache
 from hybrid_perception.backends.cuda import Gpu
+from hybrid_perception.engine.cache import EngineCache
 from hybrid_perception.engine.key import EngineKey, engine_key
 from hybrid_perception.engine.sidecar import Sidecar
 from hybrid_perception.manifest import load_manifest

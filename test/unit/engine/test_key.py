@@ -34,6 +34,7 @@ def test_the_same_parts_give_the_same_name(manifest):
     (lambda m: make_key(m, tensorrt='tensorrt_rtx 10.3.0'), 'tensorrt'),
     (lambda m: make_key(m, options={'level': 5}), 'options'),
     (lambda m: make_key(m, gpu=replace(ORIN, name='Thor')), 'gpu'),
+    (lambda m: make_key(m, gpu=replace(ORIN, multiprocessors=8)), 'multiprocessors'),
     (lambda m: make_key(m, gpu=replace(ORIN, compute_capability='8.6')), 'compute capability'),
     (lambda m: make_key(m, gpu=replace(ORIN, driver='13.0')), 'cuda driver'),
 ])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -56,3 +57,32 @@ def test_stop_ends_the_build_and_is_not_taken_for_progress(told):
     assert not progress.step('build', 0)
     progress.finish('build')
     assert told == [0]
+
+
+def test_threads_of_the_builder_may_report_at_a_time(told):
+    stop, problems = threading.Event(), []
+    progress = BuildProgress(told.append, stop)
+    progress.start('build', None, 1000)
+
+    def work(thread: int) -> None:
+        try:
+            for count in range(2000):
+                name = f'{thread}-{count % 50}'
+                progress.start(name, 'build', 3)
+                progress.step(name, 0)
+                progress.finish(name)
+        except Exception as error:
+            problems.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert problems == []
+    assert told == sorted(told)
