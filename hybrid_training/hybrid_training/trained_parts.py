@@ -11,6 +11,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hybrid_training.config import OptimizerConfig
+from hybrid_training.exceptions import ConfigError
+from hybrid_training.models.encoder import TimmEncoder
 from hybrid_training.models.upgrade import HybridNet
 
 
@@ -19,6 +21,9 @@ def freeze(model: HybridNet, config: OptimizerConfig) -> None:
 
     Of the encoder, the layers up to `optimizer.frozen_stride` are left out: no gradient is even
     computed for them, and they are where a step's largest maps are.
+
+    Raises:
+        ConfigError: `frozen_stride` for an encoder that is not of timm.
     """
     for name, part in model.named_children():
         part.requires_grad_(_is_trained(name, config))
@@ -71,7 +76,13 @@ def parameter_groups(
 
 
 def _frozen_layers(model: HybridNet, config: OptimizerConfig) -> list[nn.Module]:
-    return model.encoder.layers_to(config.frozen_stride) if config.frozen_stride else []
+    if config.frozen_stride == 0:
+        return []
+    if not isinstance(model.encoder, TimmEncoder):
+        msg = (f'optimizer.frozen_stride: {config.frozen_stride}: only an encoder of timm has '
+               'layers that can be frozen by stride; want 0')
+        raise ConfigError(msg)
+    return model.encoder.layers_to(config.frozen_stride)
 
 
 def _is_trained(name: str, config: OptimizerConfig) -> bool:

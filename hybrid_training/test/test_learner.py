@@ -140,6 +140,26 @@ def test_batch_norm_policy_keeps_running_statistics(learner, batch, policy, movi
     assert any(name.startswith('encoder') and name.endswith('.weight') for name in moved)
 
 
+def test_the_start_of_the_encoder_can_stay_as_it_is(toy_config, batch):
+    config = TrainingConfig.model_validate({
+        **toy_config, 'steps': 100, 'optimizer': {'lr': 0.01, 'warmup': 0, 'frozen_stride': 8}})
+    learns = Learner(build_network(ModelConfig(channels=16), 19, pretrained=False), config)
+    before = weights(learns)
+    learns.learn(*batch)
+    moved = changed(before, weights(learns))
+    stays = ('encoder.features.conv_stem', 'encoder.features.bn1', 'encoder.features.blocks.0',
+             'encoder.features.blocks.1', 'encoder.features.blocks.2')
+    assert not [name for name in moved if name.startswith(stays)], 'statistics included'
+    for name in ('encoder.features.blocks.3.0.conv_pw.weight', 'decoder.laterals.2.0.weight',
+                 'encoder.features.blocks.3.0.bn1.running_mean', 'class_head.weight'):
+        assert name in moved
+
+
+def test_freezing_by_stride_wants_an_encoder_with_strides(learner):
+    with pytest.raises(ConfigError, match=r'frozen_stride: 4.*want 0'):
+        learner(own_network(), optimizer={'frozen_stride': 4})
+
+
 def test_weight_decay_can_leave_norms_and_biases_out(learner):
     groups = learner(optimizer={'decay_norm_and_bias': False, 'weight_decay': 0.5}
                      )._optimizer.param_groups

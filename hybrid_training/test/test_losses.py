@@ -145,3 +145,32 @@ def test_class_weights_of_another_number_of_classes_are_refused():
     with pytest.raises(ValueError, match='each of the 2 classes, got 3'):
         HybridLoss(class_weights=(1.0, 1.0, 1.0))(
             torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long))
+
+
+def test_a_coarse_label_is_any_one_of_its_classes():
+    logits = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]).view(1, 3, 1, 2)
+    labels = torch.tensor([[[5, 2]]])  # K + 2: one of classes 0 and 1; then class 2
+    loss = HybridLoss(beta=0.0, unions=((0, 1),))
+    either = math.log(math.e + math.e ** 2 + 1) - math.log(math.e + math.e ** 2)
+    third = math.log(2 + math.e ** 3) - 3
+    terms = loss(logits, torch.zeros(1, 1, 2), labels)
+    assert terms.classification.item() == close((either + third) / 2)
+    weighted = HybridLoss(beta=0.0, unions=((0, 1),), class_weights=(1.0, 3.0, 0.5))(
+        logits, torch.zeros(1, 1, 2), labels)
+    assert weighted.classification.item() == close((2 * either + 0.5 * third) / 2.5)
+
+
+def test_a_coarse_label_is_an_inlier_and_moves_its_classes_together():
+    logits = torch.zeros(1, 3, 1, 1, requires_grad=True)
+    terms = HybridLoss(unions=((0, 1),))(
+        logits, torch.zeros(1, 1, 1), torch.tensor([[[5]]]))
+    assert terms.dataset.item() == close(math.log(2))
+    terms.classification.backward()
+    gradient = logits.grad[0, :, 0, 0]
+    torch.testing.assert_close(gradient, torch.tensor([-1 / 6, -1 / 6, 1 / 3]))
+
+
+def test_a_label_beyond_the_coarse_ones_is_refused():
+    with pytest.raises(ValueError, match='label 6 is above 5'):
+        HybridLoss(unions=((0, 1),))(
+            torch.zeros(1, 3, 1, 1), torch.zeros(1, 1, 1), torch.tensor([[[6]]]))

@@ -13,7 +13,7 @@ from torch.nn import functional
 from hybrid_training.checkpoint import Checkpoint, save_checkpoint
 from hybrid_training.config import ModelConfig, TrainingConfig
 from hybrid_training.evaluation.loading import load_predictor
-from hybrid_training.exceptions import CheckpointError
+from hybrid_training.exceptions import CheckpointError, ConfigError
 from hybrid_training.export.onnx_file import write_onnx
 from hybrid_training.models.decoder import PyramidPooling
 from hybrid_training.models.network import build_network
@@ -104,3 +104,30 @@ def test_other_networks_export_and_agree(config, tmp_path):
                           for m in (wanted, logits))
     np.testing.assert_allclose(score, wanted[:, 0].numpy(), atol=1e-4)
     assert (label == logits.argmax(1).numpy()).mean() > 0.999
+
+
+def test_widths_of_the_decoder_may_fall_by_level():
+    net = build_network(ModelConfig(channels=(32, 16, 8)), 4, pretrained=False).eval()
+    assert [blend[0].out_channels for blend in net.decoder.blends] == [32, 16, 8]
+    assert net.class_head.in_channels == net.dataset_head.in_channels == 8
+    with torch.inference_mode():
+        assert net(torch.zeros(1, 3, 64, 96)).logits.shape == (1, 4, 16, 24)
+
+
+def test_widths_want_one_for_each_level():
+    with pytest.raises(ValueError, match='channels'):
+        ModelConfig(channels=(32, 16))
+    with pytest.raises(ConfigError, match='deeplabv3plus'):
+        build_network(ModelConfig(decoder='deeplabv3plus', channels=(32, 16, 8)), 4,
+                      pretrained=False)
+
+
+def test_the_grids_are_the_same_whether_the_size_is_known_or_not(monkeypatch):
+    torch.manual_seed(0)
+    pooling = PyramidPooling(6, 8).eval()
+    for size in ((16, 32), (17, 30), (30, 17), (20, 26), (2, 3), (24, 24)):
+        feature = torch.randn(1, 6, *size)
+        with torch.inference_mode(), monkeypatch.context() as patch:
+            known = pooling(feature)
+            patch.setattr(torch.compiler, 'is_exporting', lambda: True)
+            torch.testing.assert_close(pooling(feature), known, atol=1e-6, rtol=1e-5)

@@ -25,6 +25,8 @@ class PyramidPooling(nn.Module):
     """Mix in context from averages over grids of 1, 2 and 4 rows (columns follow the aspect)."""
 
     rows = (1, 2, 4)
+    WIDEST = 8
+    """Aspect up to which an exported graph has as many columns as it should."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -37,15 +39,61 @@ class PyramidPooling(nn.Module):
     def forward(self, feature: torch.Tensor) -> torch.Tensor:
         """Map (N, C, h, w) to (N, channels_out, h, w)."""
         feature = self.reduce(feature)
-        height, width = feature.shape[-2:]
-        maps = [feature]
-        for rows, level in zip(self.rows, self.levels, strict=True):
-            columns = max(1, round(rows * width / height))
-            pooled = functional.adaptive_avg_pool2d(
-                feature, (min(rows, height), min(columns, width)))
-            maps.append(functional.interpolate(
-                level(pooled), size=(height, width), mode='bilinear', align_corners=False))
+        level_of = self._level_of_any_size if torch.compiler.is_exporting() else self._level
+        maps = [feature, *(level_of(feature, rows, level) for rows, level in zip(
+            self.rows, self.levels, strict=True))]
         return self.fuse(torch.cat(maps, dim=1))
+
+    def _level(self, feature: torch.Tensor, rows: int, level: nn.Module) -> torch.Tensor:
+        height, width = feature.shape[-2:]
+        columns = max(1, (2 * rows * width + height) // (2 * height))
+        pooled = functional.adaptive_avg_pool2d(
+            feature, (min(rows, height), min(columns, width)))
+        return functional.interpolate(
+            level(pooled), size=(height, width), mode='bilinear', align_corners=False)
+
+    def _level_of_any_size(
+            self, feature: torch.Tensor, rows: int, level: nn.Module) -> torch.Tensor:
+        """Return the same by products with matrices that follow from height and width alone.
+
+        The number of columns depends on the picture's aspect, which a graph for any size cannot
+        have as a size of its own: the grid has WIDEST columns for each row, and those beyond the
+        right number are zero and unused. Engines that know height and width fold the matrices.
+        """
+        height, width = (_as_scalar(n) for n in feature.shape[-2:])
+        row_count = torch.minimum(torch.tensor(float(rows)), height)
+        columns = torch.floor((2 * rows * width + height) / (2 * height))
+        columns = torch.minimum(columns.clamp(1, self.WIDEST * rows), width)
+        pool_rows, spread_rows = _grid(feature.shape[-2], height, row_count, rows)
+        pool_columns, spread_columns = _grid(
+            feature.shape[-1], width, columns, self.WIDEST * rows)
+        pooled = pool_rows @ (feature @ pool_columns.T)
+        return spread_rows @ (level(pooled) @ spread_columns.T)
+
+
+def _as_scalar(size: int) -> torch.Tensor:
+    return torch.scalar_tensor(size, dtype=torch.float32)
+
+
+def _grid(
+        length: int, size: torch.Tensor, count: torch.Tensor, cells: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the matrices (cells, length) of adaptive average pooling along one axis to `count`
+    cells, and (length, cells) of half-pixel bilinear interpolation back.
+    """
+    place = torch.arange(length, dtype=torch.float32)
+    cell = torch.arange(cells, dtype=torch.float32).unsqueeze(1)
+    first = torch.floor(cell * size / count)
+    end = torch.ceil((cell + 1) * size / count)
+    inside = ((place >= first) & (place < end) & (cell < count)).to(torch.float32)
+    pool = inside / (end - first)
+    source = ((place + 0.5) * count / size - 0.5).clamp(min=0).unsqueeze(1)
+    before = torch.floor(source)
+    after = torch.minimum(before + 1, count - 1)
+    number = cell.T
+    spread = ((number == before).to(torch.float32) * (1 - (source - before))
+              + (number == after).to(torch.float32) * (source - before))
+    return pool, spread
 
 
 class LadderDecoder(nn.Module):

