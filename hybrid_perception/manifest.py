@@ -5,30 +5,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 import hashlib
-from importlib.resources import files
 import json
+import logging
 import math
 import os
 from pathlib import Path
-import tempfile
+import re
 from typing import Any
 
-import jsonschema
-
-from hybrid_perception.calibration.calibration_file import load_calibrated_points
 from hybrid_perception.exceptions import ModelError, ParameterError
+from hybrid_perception.files import check_schema, json_text, read_json, write_whole
 from hybrid_perception.labels import ClassMap, Color
-from hybrid_perception.manifest_file import find_manifest, read_json
 
 AUTO = 'auto'
 PRECISIONS = ('fp32', 'fp16', 'int8')
 """Of a model's arithmetic; the names are Autoware's."""
 
 
+CALIBRATION_SUFFIX = '.calibration.json'
+CALIBRATION_NAME = re.compile(r'[A-Za-z0-9_-]+')
+
 CONFIDENCE_RANGE = 5.0
 """Score; of a model that says too little of its spread."""
+
+_SCHEMA, _CALIBRATION_SCHEMA = 'manifest.schema.json', 'calibration.schema.json'
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def load_manifest(
         ParameterError: The model has no such variant.
     """
     found = find_manifest(path)
-    manifest = _choose_variant(_build(found, read_json(found)), precision)
+    manifest = _choose_variant(_read(found), precision)
     manifest_path = manifest.path
     if not manifest.onnx_path.is_file():
         raise ModelError(
@@ -155,10 +159,7 @@ def load_manifest(
                 f'{manifest_path}: $.sha256 is {manifest.sha256} but {manifest.onnx_path.name} '
                 f'has {actual}; the file is damaged or belongs to another manifest'
             )
-    calibrated = {
-        name: OperatingPoint(**{**point, 'threshold': float(point['threshold'])})
-        for name, point in load_calibrated_points(manifest_path, manifest.sha256).items()
-    }
+    calibrated = _points(read_calibrated_points(manifest_path, manifest.sha256))
     return replace(manifest, operating_points={**manifest.operating_points, **calibrated})
 
 
@@ -182,18 +183,13 @@ def write_manifest(path: str | os.PathLike[str], document: Mapping[str, Any]) ->
     onnx_path = target.parent / str(document.get('file'))
     if not onnx_path.is_file():
         raise ModelError(f'{target}: $.file must name an ONNX file beside it; {onnx_path} is none')
+    document = {**document, 'sha256': hash_file(onnx_path)}
     try:
-        text = json.dumps({**document, 'sha256': hash_file(onnx_path)}, indent=2, allow_nan=False)
+        # A figure that is NaN is a mistake of whoever measured it, and is not made null here.
+        manifest = _build(target, json.loads(json.dumps(document, allow_nan=False)))
     except (TypeError, ValueError) as error:
         raise ModelError(f'{target}: not writable as JSON: {error}') from error
-    manifest = _build(target, json.loads(text))
-    with tempfile.NamedTemporaryFile(
-        'w', dir=target.parent, prefix=f'.{target.name}.', delete=False, encoding='utf-8'
-    ) as stream:
-        stream.write(text + '\n')
-        # Temporary files are private; a model is for everybody who may read its directory.
-        os.chmod(stream.name, 0o644)
-    os.replace(stream.name, target)
+    write_whole(target, json_text(document))
     return manifest
 
 
@@ -217,7 +213,7 @@ def _choose_variant(manifest: Manifest, precision: str) -> Manifest:
             "made by 'hybrid-training quantize'"
         )
     path = manifest.variants[precision]
-    variant = _build(path, read_json(path))
+    variant = _read(path)
     if variant.precision != precision:
         raise ModelError(
             f'{manifest.path}: $.variants.{precision} is {path.name}, whose $.precision is '
@@ -226,14 +222,121 @@ def _choose_variant(manifest: Manifest, precision: str) -> Manifest:
     return variant
 
 
+def find_manifest(path: str | os.PathLike[str]) -> Path:
+    """Find the manifest that a path means.
+
+    Args:
+        path: The manifest, the ONNX file beside it (same name, ``.json``), or a directory with
+            exactly one manifest beside those that it names as its variants.
+
+    Raises:
+        ModelError: There is none, or there are several.
+    """
+    if not os.fspath(path):
+        raise ModelError('the model path is empty; give a manifest, an ONNX file or a directory')
+    given = Path(path).expanduser()
+    if given.is_dir():
+        return _only_model(given)
+    manifest_path = given.with_suffix('.json') if given.suffix.lower() == '.onnx' else given
+    if not given.exists():
+        raise ModelError(f'{given} does not exist; give a manifest, an ONNX file or a directory')
+    if not manifest_path.is_file():
+        raise ModelError(f'{given} has no manifest: {manifest_path} is missing')
+    return manifest_path
+
+
+def read_calibrated_points(manifest: Path, sha256: str) -> dict[str, dict[str, Any]]:
+    """Read the operating points of every calibration beside a manifest.
+
+    A calibration of another model is passed over with a warning: the model was replaced.
+
+    Args:
+        manifest: The manifest's file.
+        sha256: Hash of the model.
+
+    Returns:
+        The fields of each operating point by its name, which begins with the calibration's.
+
+    Raises:
+        ModelError: A file cannot be read, or a field is wrong.
+    """
+    points: dict[str, dict[str, Any]] = {}
+    for path in sorted(manifest.parent.glob(f'*{CALIBRATION_SUFFIX}')):
+        stem, _, name = path.name.removesuffix(CALIBRATION_SUFFIX).rpartition('.')
+        if stem != manifest.stem or not CALIBRATION_NAME.fullmatch(name):
+            continue   # of another model in this folder
+        document = read_calibration(path)
+        if document['model_sha256'] != sha256:
+            _LOGGER.warning('%s was made for another model and is not used; calibrate again', path)
+            continue
+        points.update(document['operating_points'])
+    return points
+
+
+def read_calibration(path: Path) -> Any:
+    """Read the file of a calibration.
+
+    Raises:
+        ModelError: It cannot be read, or a field is wrong.
+    """
+    document = read_json(path, what='a calibration (correct or remove it)')
+    check_calibration(document, path)
+    return document
+
+
+def check_calibration(document: Any, path: Path) -> None:
+    """Hold a calibration against its schema, and the names of its points against its own.
+
+    Raises:
+        ModelError: A field is wrong.
+    """
+    check_schema(document, _CALIBRATION_SCHEMA, path)
+    prefix = f'{document["name"]}/'
+    for name in document['operating_points']:
+        if not name.startswith(prefix):
+            raise ModelError(f"{path}: operating point '{name}' must begin with '{prefix}'")
+
+
+def _only_model(folder: Path) -> Path:
+    manifests = [
+        file for file in sorted(folder.glob('*.json'))
+        if not file.name.endswith(CALIBRATION_SUFFIX)
+    ]
+    variants = {name for file in manifests for name in _variants_named_by(file)}
+    found = [file for file in manifests if file.name not in variants]
+    if len(found) != 1:
+        names = ', '.join(file.name for file in found or manifests) or 'none'
+        raise ModelError(
+            f'{folder} must hold exactly one manifest (*.json), variants of it aside; it holds '
+            f'{names}. Name the manifest itself'
+        )
+    return found[0]
+
+
+def _variants_named_by(path: Path) -> list[str]:
+    """List the files that a manifest names as its variants; what is no manifest names none."""
+    with suppress(ModelError):
+        document = read_json(path)
+        variants = document.get('variants') if isinstance(document, Mapping) else None
+        if isinstance(variants, Mapping):
+            return [str(name) for name in variants.values() if name != path.name]
+    return []
+
+
+def _read(path: Path) -> Manifest:
+    return _build(path, read_json(path, what='a JSON manifest'))
+
+
+def _points(fields: Mapping[str, Any]) -> dict[str, OperatingPoint]:
+    return {name: OperatingPoint(**{**point, 'threshold': float(point['threshold'])})
+            for name, point in fields.items()}
+
+
 def _build(path: Path, document: Any) -> Manifest:
-    _check_schema(path, document)
+    check_schema(document, _SCHEMA, path)
     classes, unknown = document['classes'], document['unknown']
     _check_ids(path, [entry['id'] for entry in classes], unknown['id'])
-    points = {
-        name: OperatingPoint(**{**point, 'threshold': float(point['threshold'])})
-        for name, point in document['operating_points'].items()
-    }
+    points = _points(document['operating_points'])
     default = document['default_operating_point']
     if default not in points:
         raise ModelError(
@@ -270,20 +373,6 @@ def _build(path: Path, document: Any) -> Manifest:
 def _color(channels: list[int]) -> Color:
     red, green, blue = (int(channel) for channel in channels)
     return red, green, blue
-
-
-def _check_schema(path: Path, document: Any) -> None:
-    text = files('hybrid_perception').joinpath('manifest.schema.json').read_text(encoding='utf-8')
-    # Draft 7 is what the jsonschema of Ubuntu 22.04 knows.
-    validator = jsonschema.Draft7Validator(json.loads(text))
-    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
-    if error is not None:
-        message = error.message if len(error.message) <= 200 else error.message[:200] + ' ...'
-        raise ModelError(f'{path}: {_json_path(error.absolute_path)}: {message}')
-
-
-def _json_path(keys: Any) -> str:
-    return '$' + ''.join(f'[{key}]' if isinstance(key, int) else f'.{key}' for key in keys)
 
 
 def _check_ids(path: Path, class_ids: list[int], unknown_id: int) -> None:

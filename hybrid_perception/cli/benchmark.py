@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from hybrid_perception.engine.speed import (
     measure_speed,
 )
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.files import json_text
 from hybrid_perception.installed_model import find_installed_model
 from hybrid_perception.manifest import PRECISIONS, Manifest, load_manifest
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
         variants, tuple(dict.fromkeys(arguments.backend or ENGINES)), threads=arguments.threads,
         rounds=arguments.rounds, note=lambda text: print(text, file=sys.stderr))
     report = describe(found, arguments.threads)
-    print(json.dumps(report, indent=2) if arguments.json else _to_text(report))
+    print(json_text(report).rstrip() if arguments.json else _to_text(report))
 
 
 def find_variants(base: Manifest, precisions: Sequence[str] | None) -> list[Manifest]:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from hybrid_perception.compare.truth import open_truth
 from hybrid_perception.compare.truth_comparison import compare_with_truth
 from hybrid_perception.compare.truth_report import truth_lines, write_truth_page
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.files import json_text
 from hybrid_perception.labels import UNLABELED
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _with_bag(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         write_html(arguments.html, comparison, violations, frames=arguments.worst)
     if arguments.json:
-        print(json.dumps(_document(comparison, violations), indent=2))
+        print(json_text(_document(comparison, violations)), end='')
     else:
         print('\n'.join(text_lines(comparison, violations)))
     return 1 if violations else 0
@@ -108,13 +108,13 @@ def _with_truth(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         write_truth_page(arguments.html, comparison, truth, violations, frames=arguments.worst)
     if arguments.json:
-        print(json.dumps({
+        print(json_text({
             'frames': len(comparison.frames),
             'missing': [file.name for file in comparison.missing],
             'without_truth': comparison.without_truth,
             'figures': comparison.figures,
             'violations': violations,
-        }, indent=2))
+        }), end='')
     else:
         print('\n'.join(truth_lines(comparison, violations)))
     return 1 if violations else 0

@@ -19,6 +19,7 @@ from hybrid_perception.engine.directory import VARIABLE, cache_directory
 from hybrid_perception.engine.provider import EngineProvider
 from hybrid_perception.engine.settings import EngineSettings
 from hybrid_perception.exceptions import EngineError
+from hybrid_perception.files import json_text
 from hybrid_perception.manifest import load_manifest
 
 if TYPE_CHECKING:
@@ -103,9 +104,9 @@ def _list(arguments: argparse.Namespace) -> None:
     cache = EngineCache(cache_directory(arguments.cache_dir))
     engines = cache.engines()
     if arguments.json:
-        print(json.dumps([
+        print(json_text([
             {'path': str(engine.path), **json.loads(engine.sidecar.to_json())}
-            for engine in engines], indent=2))
+            for engine in engines]), end='')
         return
     print(f'{len(engines)} engine(s) in {cache.directory}')
     for engine in engines:

@@ -18,6 +18,7 @@ from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import BACKEND_NAMES, create_backend
 from hybrid_perception.cli.arguments import add_precision_argument
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
+from hybrid_perception.files import json_text
 from hybrid_perception.image import decode_compressed
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.manifest import Manifest, load_manifest
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
             )
     finally:
         backend.close()
-    print(json.dumps(report, indent=2) if arguments.json else _to_text(report))
+    print(json_text(report).rstrip() if arguments.json else _to_text(report))
 
 
 def describe(manifest: Manifest, backend: Backend) -> dict[str, Any]:

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-import json
-import math
 from pathlib import Path
 from typing import TypeVar
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.files import read_json
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,11 @@ def load_tolerances(path: Path | None, kind: type[Limits]) -> Limits:
     """
     if path is None:
         return kind()
-    try:
-        document = json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise ParameterError(f'{path} cannot be read: {error.strerror}') from error
-    except ValueError as error:
-        raise ParameterError(f'{path} is not JSON: {error}') from error
+    document = read_json(path, error=ParameterError)
     names = [field.name for field in fields(kind)]
     if not isinstance(document, dict) or not set(document) <= set(names):
         raise ParameterError(f'{path} must be a JSON object of some of {", ".join(names)}')
     for name, value in document.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise ParameterError(f'{path}: {name} is {value!r}; it must be a number')
     return kind(**document)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import json
 from pathlib import Path
 import re
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.files import read_json
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.replay.folder_source import natural_key
 from hybrid_perception.replay.frame import NANOSECONDS, Stamp
@@ -114,7 +114,7 @@ def _stamp_of(name: str) -> Stamp | None:
 
 def _read_clip(note: Path) -> tuple[tuple[Stamp, ...], int | None]:
     try:
-        document: Any = json.loads(note.read_text(encoding='utf-8'))
+        document: Any = read_json(note, error=ValueError)
         stamps = tuple(Stamp.from_nanoseconds(round(frame['stamp'] * NANOSECONDS))
                        for frame in document['frames'])
         unknown_id = document.get('unknown_id')

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 import stat
-import tempfile
 
 from hybrid_perception.exceptions import EngineError
+from hybrid_perception.files import write_whole
 
 VARIABLE = 'HYBRID_PERCEPTION_CACHE'
 
@@ -61,21 +61,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         EngineError: The directory is read-only or full.
     """
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-        try:
-            with os.fdopen(descriptor, 'wb') as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(path, content, private=True)
     except OSError as error:
         raise EngineError(f'{path} cannot be written ({error.strerror}); {_WHERE}') from error
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-import json
 from pathlib import Path
 from typing import Any
 
 from hybrid_perception.engine.key import EngineKey
+from hybrid_perception.files import json_text, read_json
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Sidecar:
 
     def to_json(self) -> bytes:
         """Return the content of the file."""
-        return (json.dumps(asdict(self), indent=2) + '\n').encode('utf-8')
+        return json_text(asdict(self)).encode('utf-8')
 
 
 def read_sidecar(path: Path) -> Sidecar | None:
     """Read a sidecar; None where it is missing, damaged or not one of ours."""
     try:
-        document = json.loads(path.read_text(encoding='utf-8'))
+        document = read_json(path, error=ValueError)
         parts = document['key']['parts']
         return Sidecar(
             model=str(document['model']),

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-import json
 from pathlib import Path
 import re
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.files import read_json
 from hybrid_perception.replay.frame import (
     COMPRESSED_TYPE,
     NANOSECONDS,
@@ -46,7 +46,7 @@ def clip_of(folder: Path) -> tuple[float, Path]:
     if not note.is_file():
         return DEFAULT_RATE, folder
     try:
-        rate = float(json.loads(note.read_text(encoding='utf-8'))['fps'])
+        rate = float(read_json(note, error=ValueError)['fps'])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(f'{note} names no rate (fps): {error!r}') from error
     if not rate > 0:

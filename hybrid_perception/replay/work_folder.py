@@ -12,6 +12,7 @@ import shutil
 from typing import Any
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.files import json_text, read_json, write_json
 from hybrid_perception.replay.bag_reader import BagReader
 from hybrid_perception.replay.message import Message
 from hybrid_perception.replay.truncated_mcap import complete_size, is_truncated, mend
@@ -112,13 +113,11 @@ class WorkFolder:
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         file = self.path / _SETTINGS
-        text = json.dumps(settings, indent=1)
         if not file.exists():
-            temporary = file.with_suffix('.tmp')
-            temporary.write_text(text, encoding='utf-8')
-            temporary.replace(file)
+            write_json(file, settings)
             return
-        before, now = json.loads(file.read_text(encoding='utf-8')), json.loads(text)
+        before = read_json(file, error=ParameterError)
+        now = json.loads(json_text(settings))
         if before != now:
             changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
             raise ParameterError(

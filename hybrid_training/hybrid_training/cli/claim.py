@@ -9,7 +9,7 @@ from pathlib import Path
 import time
 from typing import TYPE_CHECKING, Any
 
-from hybrid_training.evaluation.plain_json import plain_json
+from hybrid_perception.files import json_text, write_whole
 
 if TYPE_CHECKING:
     from hybrid_training.claim.arms import Arms
@@ -104,7 +104,7 @@ def _measure(arguments: argparse.Namespace, arms: Arms, say: _Clock) -> dict[str
                      for name, scores in measured[arm.name].sets.items()}} for arm in arms}}
     folder = arguments.output / 'results'
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'results.json').write_text(plain_json(found), encoding='utf-8')
+    write_whole(folder / 'results.json', json_text(found))
     write_figures(measured, folder)
     (arguments.output / 'results.md').write_text(results_page(found), encoding='utf-8')
     say('written')

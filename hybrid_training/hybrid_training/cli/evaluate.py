@@ -10,8 +10,8 @@ from pathlib import Path
 import re
 from typing import TYPE_CHECKING, Any
 
+from hybrid_perception.files import json_text
 from hybrid_training.cli.arguments import size_argument
-from hybrid_training.evaluation.plain_json import plain_json
 
 if TYPE_CHECKING:
     from hybrid_training.evaluation.evaluation import Evaluation
@@ -146,7 +146,7 @@ def _submit(arguments: argparse.Namespace, source: ScoreSource,
 
 def _write(arguments: argparse.Namespace, evaluation: Evaluation, source: ScoreSource) -> None:
     found = evaluation.found
-    text = plain_json(found)
+    text = json_text(found)
     if arguments.output:
         arguments.output.write_text(text, encoding='utf-8')
     if arguments.report:

@@ -78,8 +78,10 @@ def _as_scalar(size: int) -> torch.Tensor:
 def _grid(
         length: int, size: torch.Tensor, count: torch.Tensor, cells: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the matrices (cells, length) of adaptive average pooling along one axis to `count`
-    cells, and (length, cells) of half-pixel bilinear interpolation back.
+    """Return the matrices that pool one axis to `count` cells, and that spread them again.
+
+    (cells, length) of adaptive average pooling, (length, cells) of half-pixel bilinear
+    interpolation; cells from `count` on are zero.
     """
     place = torch.arange(length, dtype=torch.float32)
     cell = torch.arange(cells, dtype=torch.float32).unsqueeze(1)

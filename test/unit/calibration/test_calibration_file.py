@@ -102,5 +102,17 @@ def test_a_damaged_file_and_a_wrong_name_are_refused(tiny_model):
     with pytest.raises(ParameterError, match="use letters, digits, '-' and '_'"):
         calibration_path(tiny_model, 'my drive/1')
     calibration_path(tiny_model, 'mine').write_text('{')
-    with pytest.raises(ModelError, match='mend or remove it'):
+    with pytest.raises(ModelError, match='is not a calibration .correct or remove it.'):
+        load_manifest(tiny_model)
+
+
+@pytest.mark.parametrize('number', ['NaN', 'Infinity', '-Infinity'])
+@pytest.mark.parametrize('field', ['threshold', 'fpr'])
+def test_a_number_that_is_none_is_refused_at_load(tiny_model, number, field):
+    point = {'threshold': 1.0, 'target': '', 'data': '', 'fpr': 0.01, field: 'HERE'}
+    text = json.dumps(document(
+        load_manifest(tiny_model).sha256, operating_points={'mine/a': point}))
+    path = calibration_path(tiny_model, 'mine')
+    path.write_text(text.replace('"HERE"', number))
+    with pytest.raises(ModelError, match=f'{path.name} is not a calibration.*{number} is not a'):
         load_manifest(tiny_model)
