@@ -48,8 +48,9 @@ def main() -> int:
     """Run the demo; return 0 if the node answered and stopped as it should."""
     args = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    args.output.mkdir(parents=True, exist_ok=True)
     try:
+        check_output(args.output)
+        args.output.mkdir(parents=True, exist_ok=True)
         manifest = load_manifest(args.model or SHARE / 'models')
         environment = demo_environment(random.randint(1, 100))
         os.environ.update(environment)
@@ -61,6 +62,17 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def check_output(folder: Path) -> None:
+    """Check that the folder is new, empty, or that of an earlier demo, which left its log there.
+
+    Raises:
+        DemoError: It holds something else, among which pictures would be replaced.
+    """
+    if folder.exists() and not (folder / 'node.log').is_file() and (
+            not folder.is_dir() or any(folder.iterdir())):
+        raise DemoError(f'{folder} exists and is not the output of a demo; name a new folder')
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -23,6 +23,7 @@ from hybrid_perception.compare.truth_report import truth_lines, write_truth_page
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.files import json_text
 from hybrid_perception.labels import UNLABELED
+from hybrid_perception.outputs import check_page
 
 if TYPE_CHECKING:
     SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -80,6 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
         if path is not None and not path.exists():
             raise ParameterError(f'{path} does not exist; compare takes two bags, or one and '
                                  '--truth FOLDER')
+    if arguments.html is not None:
+        check_page(arguments.html, inputs=[
+            path for path in (arguments.first, arguments.second, arguments.truth) if path])
     return _with_bag(arguments) if arguments.truth is None else _with_truth(arguments)
 
 

@@ -14,6 +14,7 @@ from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.manifest import load_manifest
 from hybrid_perception.objects.json_lines import write_object_lines
 from hybrid_perception.objects.open_set_object import ObjectGate
+from hybrid_perception.outputs import check_object_lines
 from hybrid_perception.scene import Style
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if not arguments.input.exists():
         raise ParameterError(f'{arguments.input} does not exist; objects takes a bag')
+    check_object_lines(arguments.output, inputs=[arguments.input])
     manifest = load_manifest(arguments.model)
     style = Style(active_threshold(arguments, manifest), 0.0, 0.0, 0.0,
                   confidence_range=manifest.confidence_range,

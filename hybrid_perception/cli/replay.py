@@ -32,6 +32,7 @@ from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.manifest import Manifest, load_manifest
 from hybrid_perception.objects.json_lines import NEEDED, write_object_lines
 from hybrid_perception.objects.open_set_object import ObjectGate
+from hybrid_perception.outputs import check_bag, check_object_lines
 from hybrid_perception.replay.detection_message import TOPIC as OBJECTS
 from hybrid_perception.replay.output_bag import MessageWriter, output_prefixes
 from hybrid_perception.replay.replayer import Replayer, ReplayReport
@@ -91,6 +92,9 @@ def run(arguments: argparse.Namespace) -> None:
         HybridPerceptionError: The recording, the model or an argument cannot be used, or the
             output cannot be written.
     """
+    check_bag(arguments.output, inputs=[arguments.input], overwrite=arguments.overwrite)
+    if arguments.objects is not None:
+        check_object_lines(arguments.objects, inputs=[arguments.input, arguments.output])
     manifest = load_manifest(arguments.model, precision=arguments.precision)
     style = _style(arguments, manifest)
     _check_objects(arguments)

@@ -28,6 +28,7 @@ from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.installed_model import find_installed_model
 from hybrid_perception.manifest import Manifest, load_manifest
 from hybrid_perception.objects.open_set_object import ObjectGate
+from hybrid_perception.outputs import check_page
 from hybrid_perception.replay.bag_reader import BagReader
 from hybrid_perception.replay.bag_source import holds_bag
 from hybrid_perception.replay.source import BAG_SUFFIXES
@@ -123,6 +124,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ParameterError('view takes either INPUT or --live')
     if arguments.live and arguments.html is not None:
         raise ParameterError('--html shows a recording, not --live; record the node first')
+    if arguments.html is not None:
+        check_page(arguments.html, inputs=[arguments.input])
     if arguments.frames is not None and arguments.frames < 2:
         raise ParameterError(f'--frames is {arguments.frames}; it must be 2 or more')
     if arguments.width < 16:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import HybridPerceptionError
+from hybrid_perception.files import write_whole
+from hybrid_perception.outputs import GENERATOR
 
 WIDTH = 480
 """Pixels to which wider pictures are made smaller."""
@@ -34,12 +36,13 @@ def write_page(path: Path, title: str, lines: Sequence[str], sections: Iterable[
         HybridPerceptionError: The file cannot be written.
     """
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{GENERATOR}'
+        f'<title>{html.escape(title)}</title>'
         f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1>'
         f'<pre>{html.escape(chr(10).join(lines))}</pre>', *sections, '</html>\n']
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(''.join(parts), encoding='utf-8')
+        write_whole(path, ''.join(parts))
     except OSError as error:
         raise HybridPerceptionError(f'{path} cannot be written: {error.strerror}') from error
 

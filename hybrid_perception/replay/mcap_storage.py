@@ -3,9 +3,10 @@
 """MCAP files whose messages go to the disk from where they lie in memory.
 
 rosbags' own storage copies each message four times on its way; with four outputs of a camera
-that is what a core does for a tenth of the network's time. The files are the same to the bit.
+that is what a core does for a tenth of the network's time. Behind the header the files are the
+same to the bit.
 
-Source: MCAP format specification, records Message, Chunk, Message Index and Chunk Index.
+Source: MCAP format specification, records Header, Message, Chunk, Message Index and Chunk Index.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from typing import TYPE_CHECKING, Any
 from rosbags.rosbag2 import CompressionMode, StoragePlugin, Writer
 from rosbags.rosbag2.storage_mcap import McapWriter, PendingChunk
 
+from hybrid_perception import __version__
+from hybrid_perception.outputs import WRITER
 from hybrid_perception.replay.message import Pieces
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
 
-_MESSAGE, _CHUNK, _MESSAGE_INDEX = 0x05, 0x06, 0x07
+MAGIC = b'\x89MCAP0\r\n'
+_HEADER, _MESSAGE, _CHUNK, _MESSAGE_INDEX = 0x01, 0x05, 0x06, 0x07
 _CHUNK_BYTES = 1 << 20
 _LENGTH = struct.Struct('<BQ')
 _MESSAGE_HEAD = struct.Struct('<BQHIQQ')
@@ -38,6 +42,11 @@ class PieceStorage(McapWriter):
     def __init__(self, path: Path, compression: CompressionMode) -> None:
         """Open the file."""
         super().__init__(path, compression)
+        # Our name in the header, by which --overwrite knows what it may replace.
+        header = _text('ros2') + _text(f'{WRITER} {__version__}')
+        self.bio.seek(len(MAGIC))
+        self.bio.truncate()
+        self._put(_LENGTH.pack(_HEADER, len(header)), header)
         self._pieces: list[bytes | memoryview] = []
         self._size = 0
 

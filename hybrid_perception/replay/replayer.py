@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-import shutil
 import time
 from typing import Any
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.labels import ClassMap
 from hybrid_perception.objects.open_set_object import OpenSetObject
+from hybrid_perception.outputs import check_bag
 from hybrid_perception.replay.frame import Frame
 from hybrid_perception.replay.message import Message
 from hybrid_perception.replay.output_bag import MessageWriter, OutputBag, PiecedMessage
@@ -174,19 +174,17 @@ class Replayer:
             progress: called after each frame with whether it was computed in this run.
 
         Raises:
-            ParameterError: The output is there already, or no frame can be used.
+            ParameterError: The output is there already, or is nothing that replay wrote, or no
+                frame can be used.
             HybridPerceptionError: The output cannot be written; what is done is kept.
         """
-        if output.exists() and not overwrite:
-            raise ParameterError(f'{output} exists; name another output, or add --overwrite')
+        check_bag(output, overwrite=overwrite)
         start = time.monotonic()
         work: WorkFolder | None = None
         try:
             work = WorkFolder(output, self._settings, restart=restart)
             report = self._fill(work, progress)
             report.seconds = time.monotonic() - start
-            if output.is_dir():
-                shutil.rmtree(output)
             work.publish(output)
         except OSError as error:
             raise HybridPerceptionError(_not_written(output, error, work)) from error

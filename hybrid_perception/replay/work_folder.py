@@ -37,12 +37,17 @@ class WorkFolder:
             restart: throw away what is there.
 
         Raises:
-            ParameterError: What is there was made with other settings.
+            ParameterError: What is there was made with other settings, or by somebody else.
         """
         self.path = output.with_name(f'{output.name}.part')
         self._name = output.name.removesuffix('.mcap')
-        if restart:
-            shutil.rmtree(self.path, ignore_errors=True)   # there may be none
+        if (self.path.exists() and not (self.path / _SETTINGS).is_file()
+                and (not self.path.is_dir() or any(self.path.iterdir()))):
+            raise ParameterError(
+                f'{self.path} exists and is no unfinished run of hybrid-perception; move it, or '
+                'name another output')
+        if restart and self.path.exists():
+            shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._check(settings)
         self._kept = self._farthest()
@@ -87,6 +92,11 @@ class WorkFolder:
         self._journal.close()
         if output.suffix == '.mcap':
             self._file(self._attempt).replace(output)
+        elif output.exists():
+            # A folder cannot take the place of another one: the old bag is moved aside, and
+            # goes with this folder.
+            output.replace(self.path / 'replaced')
+            self.bag.replace(output)
         else:
             self.bag.replace(output)
         shutil.rmtree(self.path)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import HybridPerceptionError, ParameterError
+from hybrid_perception.files import write_whole
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.objects.open_set_object import OpenSetObject
 from hybrid_perception.view.legend import Legend
@@ -76,7 +77,7 @@ def write_page(path: Path, legend: Legend, frames: Sequence[dict[str, Any]]) -> 
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding='utf-8')
+        write_whole(path, page)
     except OSError as error:
         raise HybridPerceptionError(f'{path} cannot be written: {error.strerror}') from error
 

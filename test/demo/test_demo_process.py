@@ -124,3 +124,15 @@ def test_environment_keeps_what_the_user_set(monkeypatch):
     environment = demo_environment(7)
     assert environment['ROS_DOMAIN_ID'] == '42'
     assert environment['FASTDDS_DEFAULT_PROFILES_FILE'] == 'mine.xml'
+
+
+def test_the_demo_writes_into_no_folder_of_somebody_else(tmp_path):
+    from run_demo import DemoError, check_output
+
+    check_output(tmp_path / 'new')
+    check_output(tmp_path)
+    (tmp_path / 'holiday.jpg').write_bytes(b'')
+    with pytest.raises(DemoError, match='is not the output of a demo; name a new folder'):
+        check_output(tmp_path)
+    (tmp_path / 'node.log').write_text('')
+    check_output(tmp_path)

@@ -102,7 +102,7 @@ def test_a_damaged_file_and_a_wrong_name_are_refused(tiny_model):
     with pytest.raises(ParameterError, match="use letters, digits, '-' and '_'"):
         calibration_path(tiny_model, 'my drive/1')
     calibration_path(tiny_model, 'mine').write_text('{')
-    with pytest.raises(ModelError, match='is not a calibration .correct or remove it.'):
+    with pytest.raises(ModelError, match=r'is not a calibration \(correct or remove it\)'):
         load_manifest(tiny_model)
 
 

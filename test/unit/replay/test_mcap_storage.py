@@ -9,8 +9,17 @@ import pytest
 
 pytest.importorskip('rosbags', reason='rosbags is not installed: the extra [replay]')
 
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import (
+    CompressionFormat,
+    CompressionMode,
+    Reader,
+    StoragePlugin,
+    Writer,
+    storage_mcap,
+)
 
+from hybrid_perception import __version__
+from hybrid_perception.outputs import WRITER
 from hybrid_perception.replay.frame import COMPRESSED_TYPE, RAW_TYPE, Frame, RawPicture, Stamp
 from hybrid_perception.replay.mcap_storage import PieceWriter
 from hybrid_perception.replay.message import header_of, image_pieces
@@ -30,7 +39,11 @@ def opened(folder, kind, *, compress):
 
 @pytest.mark.parametrize('compress', [False, True])
 @pytest.mark.parametrize('count', [0, 1, 40])
-def test_the_bag_is_that_of_rosbags_to_the_bit(tmp_path, count, compress):
+def test_the_bag_is_that_of_rosbags_to_the_bit(tmp_path, count, compress, monkeypatch):
+    # All but the name of the library in the header, which has to be as long for equal offsets.
+    write_string = storage_mcap.write_string
+    monkeypatch.setattr(storage_mcap, 'write_string', lambda stream, text: write_string(
+        stream, f'{WRITER} {__version__}' if text.startswith('rosbags') else text))
     draw = np.random.default_rng(count)
     whole, whole_topics = opened(tmp_path / 'whole' / 'bag', Writer, compress=compress)
     pieced, pieced_topics = opened(tmp_path / 'pieced' / 'bag', PieceWriter, compress=compress)
