@@ -59,6 +59,7 @@ setup(
         'numpy>=1.21,<3',
         'onnxruntime>=1.17,<2',
         'opencv-python-headless>=4.5.4,<6',
+        'simplejpeg>=1.7.2,<2',
     ],
     extras_require={
         'ros': [f'{wheel}; platform_machine == "x86_64"' for wheel in ROS_WHEELS],

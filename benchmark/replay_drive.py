@@ -13,7 +13,7 @@ import numpy as np
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.shared import SharedBackends
 from hybrid_perception.manifest import Manifest
-from hybrid_perception.replay.folder_source import pictures_of
+from hybrid_perception.picture import list_pictures
 from hybrid_perception.replay.frame import (
     CompressedPicture,
     Frame,
@@ -49,7 +49,7 @@ def write_drive(folder: Path, frames: Iterator[Frame], type_: str) -> Path:
 
 def clip_frames(frames: int, size: tuple[int, int]) -> Iterator[Frame]:
     """Make JPEG frames of (width, height) from the bundled clip, over and over."""
-    pictures = pictures_of(ROOT / 'demo' / 'clip' / 'images')
+    pictures = list_pictures(ROOT / 'demo' / 'clip' / 'images')
     for number in range(frames):
         picture = cv2.resize(cv2.imread(str(pictures[number % len(pictures)])), size)
         content = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()

@@ -13,7 +13,9 @@ from typing import Any
 import cv2
 from numpy.typing import NDArray
 
-PICTURES = {'.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp'}
+from hybrid_perception.exceptions import EncodingError
+from hybrid_perception.picture import PICTURE_SUFFIXES, list_pictures, read_picture
+
 FOLDER_FPS = 10.0
 CAMERA_FPS = 30.0
 
@@ -98,17 +100,19 @@ def _open_camera(device: str) -> FrameSource:
 
 
 def _list_pictures(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    paths = list_pictures(folder)
     if not paths:
-        raise SourceError(f'{folder} holds no pictures ({", ".join(sorted(PICTURES))})')
+        raise SourceError(f'{folder} holds no pictures ({", ".join(PICTURE_SUFFIXES)})')
     return paths
 
 
 def _read_pictures(paths: list[Path]) -> Iterator[NDArray[Any]]:
     for path in paths:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise SourceError(f'{path} is not a picture that OpenCV can read')
+        try:
+            rgb = read_picture(path, upright=True)
+        except EncodingError as error:
+            raise SourceError(str(error)) from error
+        picture = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
         yield picture
 
 

@@ -8,7 +8,6 @@ is needed; they may be read-only and padded by row.
 
 from __future__ import annotations
 
-import struct
 from typing import Any, NamedTuple
 
 import cv2
@@ -68,19 +67,8 @@ _LAYOUTS: dict[str, _Layout] = {
 }
 
 SUPPORTED_ENCODINGS = tuple(_LAYOUTS)
-_COLOR_ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'rgb16', 'bgr16', 'rgba16', 'bgra16')
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
-# Frame headers, less the three codes in their row that mean something else.
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_PNG_START, _PNG_END, _PNG_DEPTH_AT = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82', 24
-_PNG_HEADER = 33  # signature and the IHDR chunk
-_TAIL = 4096
-# The decoder writes RGB by itself from OpenCV 4.10 on.
-_READ_RGB: int | None = getattr(cv2, 'IMREAD_COLOR_RGB', None)
-
-MAX_COMPRESSED_PIXELS = 1 << 26
-"""Largest compressed image that is decoded (67 megapixels): one damaged size field in a header
-would otherwise cost seconds and gigabytes."""
+BAYER_CODES: dict[str, int] = {f'bayer_{name}8': code for name, code in _BAYER.items()}
+"""What OpenCV's cvtColor takes for each mosaic of 8 bits."""
 
 
 def to_rgb(
@@ -121,7 +109,7 @@ def to_rgb(
             f"image encoding '{encoding}' is not supported; use one of "
             f'{", ".join(SUPPORTED_ENCODINGS)}, or convert the image before this node'
         )
-    pixels = _pixels(_as_bytes(data), layout, height, width, step, is_bigendian, encoding)
+    pixels = _pixels(as_bytes(data), layout, height, width, step, is_bigendian, encoding)
     if layout.code is None and layout.bytes_per_channel == 1:
         return pixels
     rgb = take(buffers, (height, width, 3), np.uint8)
@@ -136,51 +124,6 @@ def to_rgb(
         ) from error
 
 
-def decode_compressed(data: Buffer, format: str) -> Rgb:
-    """Decode the JPEG or PNG of a sensor_msgs/CompressedImage.
-
-    The content says whether it is JPEG or PNG, ``format`` only the order of the channels.
-    Truncated files are refused rather than completed with grey.
-
-    Args:
-        data: The file's bytes.
-        format: For example ``jpeg``, ``png`` or ``rgb8; jpeg compressed bgr8``.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
-    Raises:
-        EncodingError: Not a complete 8-bit JPEG or PNG.
-
-    Source: sensor_msgs/CompressedImage; compressed_image_transport.
-    """
-    if 'compresseddepth' in format.lower():
-        raise EncodingError(
-            f"compressed format '{format}' is a depth image; subscribe to a colour camera's "
-            'image/compressed'
-        )
-    file_bytes = _as_bytes(data)
-    _check_complete(file_bytes, format)
-    swapped = _is_swapped(format)
-    order = cv2.IMREAD_COLOR if swapped or _READ_RGB is None else _READ_RGB
-    try:
-        decoded = cv2.imdecode(file_bytes, order | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:
-        raise EncodingError(
-            f"compressed image ('{format}', {file_bytes.size} bytes) cannot be decoded: "
-            f'{error.err}'
-        ) from error
-    if decoded is None:
-        raise EncodingError(
-            f"compressed image ('{format}', {file_bytes.size} bytes) is damaged: it begins as "
-            'JPEG or PNG but cannot be decoded'
-        )
-    pixels = np.asarray(decoded, np.uint8)
-    if swapped or _READ_RGB is not None:
-        return pixels
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, pixels))
-
-
 def byte_view(array: NDArray[Any]) -> memoryview:
     """View an array as the bytes that ``msg.data.frombytes`` takes in one copy.
 
@@ -193,7 +136,12 @@ def byte_view(array: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def _as_bytes(data: Buffer) -> NDArray[np.uint8]:
+def as_bytes(data: Buffer) -> NDArray[np.uint8]:
+    """View a buffer as bytes.
+
+    Raises:
+        EncodingError: It is no contiguous buffer.
+    """
     try:
         return np.frombuffer(data, np.uint8)
     except (TypeError, ValueError, BufferError) as error:
@@ -240,61 +188,3 @@ def _pixels(
     if layout.channels == 1:
         return table
     return table.reshape(rows, width, layout.channels)
-
-
-def _check_complete(file_bytes: NDArray[np.uint8], format_: str) -> None:
-    content = file_bytes.data
-    what = f"compressed image ('{format_}', {len(content)} bytes)"
-    if content[:3] == _JPEG_START:
-        if not _jpeg_ends(content):
-            raise EncodingError(f'{what} is a truncated JPEG: its end marker is missing')
-        width, height = _jpeg_size(content)
-    elif content[:8] == _PNG_START:
-        if _PNG_END not in bytes(content[-64:]) or len(content) < _PNG_HEADER:
-            raise EncodingError(f'{what} is a truncated PNG: its end chunk is missing')
-        if content[_PNG_DEPTH_AT] == 16:
-            raise EncodingError(f'{what} is a 16-bit PNG; 8 bits per channel are needed')
-        width, height = struct.unpack_from('>II', content, 16)
-    else:
-        raise EncodingError(
-            f'{what} is neither JPEG nor PNG: it begins with {content[:8].hex(" ") or "nothing"}'
-        )
-    if not 0 < width * height <= MAX_COMPRESSED_PIXELS:
-        raise EncodingError(
-            f'{what} is damaged: its header says {width}x{height} pixels, which is not between 1 '
-            f'and {MAX_COMPRESSED_PIXELS}'
-        )
-
-
-def _jpeg_ends(content: memoryview) -> bool:
-    """Return whether an end marker follows the last scan; a thumbnail has an end of its own."""
-    # Almost always it is at the very end, and the rest need not be copied to look for it.
-    for part in (content[-_TAIL:], content):
-        found = bytes(part)
-        end = found.rfind(_JPEG_END)
-        if end >= 0:
-            return end >= found.rfind(_JPEG_SCAN)
-    return False
-
-
-def _jpeg_size(content: memoryview) -> tuple[int, int]:
-    """Read (width, height) from the frame header; (0, 0) if there is none."""
-    position = 2
-    while position + 9 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from('>HH', content, position + 5)
-            return width, height
-        # A marker may be preceded by fill bytes.
-        if marker == 0xFF:
-            position += 1
-        else:
-            position += 2 + int.from_bytes(content[position + 2 : position + 4], 'big')
-    return 0, 0
-
-
-def _is_swapped(format_: str) -> bool:
-    # Old bags hold colour images whose channels were stored in the source's order; their format
-    # lacks 'compressed bgr'. compressed_image_transport reads them the same way.
-    source, separator, compressed = format_.partition(';')
-    return bool(separator) and source in _COLOR_ENCODINGS and 'compressed bgr' not in compressed

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.backends.registry import BACKEND_NAMES, create_backend
 from hybrid_perception.cli.arguments import add_precision_argument
-from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
+from hybrid_perception.exceptions import HybridPerceptionError
 from hybrid_perception.files import json_text
-from hybrid_perception.image import decode_compressed
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.manifest import Manifest, load_manifest
+from hybrid_perception.picture import read_picture
 from hybrid_perception.rendering import anomaly_color, overlay
 from hybrid_perception.segmentation import Segmenter
 
@@ -118,12 +118,7 @@ def describe(manifest: Manifest, backend: Backend) -> dict[str, Any]:
 def _try_image(
     manifest: Manifest, backend: Backend, threshold: float, image: Path, output: Path
 ) -> dict[str, Any]:
-    try:
-        rgb = decode_compressed(image.read_bytes(), '')
-    except OSError as error:
-        raise ParameterError(f'{image} cannot be read: {error.strerror}') from error
-    except EncodingError as error:
-        raise EncodingError(f'{image}: {error}') from error
+    rgb = read_picture(image, upright=True)
     segmentation = Segmenter(manifest, backend).segment(rgb)
     classes = manifest.class_map
     mask = segmentation.open_set_mask(threshold)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.files import read_json
 from hybrid_perception.labels import UNLABELED
-from hybrid_perception.replay.folder_source import natural_key
+from hybrid_perception.picture import natural_key
 from hybrid_perception.replay.frame import NANOSECONDS, Stamp
 
 _SECONDS = re.compile(r'(\d+)\.(\d{9})')

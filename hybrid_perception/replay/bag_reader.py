@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from hybrid_perception.exceptions import EncodingError, ParameterError
-from hybrid_perception.replay.folder_source import natural_key
+from hybrid_perception.picture import natural_key
 from hybrid_perception.replay.truncated_mcap import TruncatedMcap, is_truncated
 from hybrid_perception.replay.typestore import load_typestore
 

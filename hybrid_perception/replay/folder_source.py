@@ -6,34 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-import re
 
-from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.exceptions import EncodingError, ParameterError
 from hybrid_perception.files import read_json
+from hybrid_perception.picture import PICTURE_SUFFIXES, as_message, list_pictures
 from hybrid_perception.replay.frame import (
     COMPRESSED_TYPE,
     NANOSECONDS,
     CompressedPicture,
+    DamagedPicture,
     Frame,
     Stamp,
 )
 
-PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png')
 TOPIC = '/image/compressed'
 DEFAULT_RATE = 10.0
-
-
-def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Order frame_2 before frame_10."""
-    return [(int(part), '') if part.isdigit() else (-1, part)
-            for part in re.split(r'(\d+)', path.name)]
-
-
-def pictures_of(folder: Path) -> list[Path]:
-    """List the pictures of a folder in natural order."""
-    return sorted((path for path in folder.iterdir()
-                   if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith('.')),
-                  key=natural_key)
 
 
 def clip_of(folder: Path) -> tuple[float, Path]:
@@ -55,7 +42,7 @@ def clip_of(folder: Path) -> tuple[float, Path]:
 
 
 class FolderSource:
-    """JPEG and PNG files in natural order, stamped by their number and a rate."""
+    """Picture files in natural order, upright, stamped by their number and a rate."""
 
     def __init__(self, path: Path, *, fps: float) -> None:
         """List the pictures.
@@ -63,7 +50,7 @@ class FolderSource:
         Raises:
             ParameterError: There is none.
         """
-        self._files = pictures_of(path) if path.is_dir() else []
+        self._files = list_pictures(path) if path.is_dir() else []
         if not self._files:
             raise ParameterError(
                 f'{path} holds neither a bag nor pictures ({", ".join(PICTURE_SUFFIXES)})')
@@ -84,6 +71,10 @@ class FolderSource:
             except OSError as error:
                 raise ParameterError(f'{path} cannot be read: {error.strerror}') from error
             time = round(index * NANOSECONDS / self._fps)
-            yield Frame(index, TOPIC, time, Stamp.from_nanoseconds(time), 'camera',
-                        CompressedPicture(content, 'png' if path.suffix.lower() == '.png'
-                                          else 'jpeg'))
+            picture: CompressedPicture | DamagedPicture
+            try:
+                picture = CompressedPicture(*as_message(content))
+            except EncodingError as error:
+                picture = DamagedPicture(f'{path}: {error}')
+            yield Frame(
+                index, TOPIC, time, Stamp.from_nanoseconds(time), 'camera', picture)

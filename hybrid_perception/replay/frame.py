@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import EncodingError
-from hybrid_perception.image import Buffer, decode_compressed, to_rgb
+from hybrid_perception.image import Buffer, to_rgb
+from hybrid_perception.picture import decode_compressed
 
 NANOSECONDS = 1_000_000_000
 RAW_TYPE = 'sensor_msgs/msg/Image'
@@ -71,7 +72,7 @@ class CompressedPicture:
         """Decode the picture: (H, W, 3) uint8 RGB.
 
         Raises:
-            EncodingError: Not a complete 8-bit JPEG or PNG.
+            EncodingError: Not a complete JPEG or PNG.
         """
         return decode_compressed(self.data, self.format)
 

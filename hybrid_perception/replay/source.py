@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.picture import PICTURE_SUFFIXES
 from hybrid_perception.replay.bag_source import BagSource, holds_bag
-from hybrid_perception.replay.folder_source import PICTURE_SUFFIXES, FolderSource, clip_of
+from hybrid_perception.replay.folder_source import FolderSource, clip_of
 from hybrid_perception.replay.frame import Frame
 from hybrid_perception.replay.video_source import VideoSource
 

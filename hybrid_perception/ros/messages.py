@@ -13,13 +13,9 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from hybrid_perception.buffers import BufferPool
-from hybrid_perception.image import (
-    SUPPORTED_ENCODINGS,
-    byte_view,
-    decode_compressed,
-    to_rgb,
-)
+from hybrid_perception.image import SUPPORTED_ENCODINGS, byte_view, to_rgb
 from hybrid_perception.labels import UNLABELED, ClassMap
+from hybrid_perception.picture import decode_compressed
 from hybrid_perception.ros.other_encodings import rgb_by_cv_bridge
 
 
@@ -35,7 +31,7 @@ def rgb_from_msg(
         EncodingError: unknown encoding, buffer too short, zero size or undecodable picture.
     """
     if isinstance(message, CompressedImage):
-        # OpenCV's Python interface always decodes into new memory.
+        # Decoders always write into new memory.
         return decode_compressed(message.data, message.format)
     if message.encoding not in SUPPORTED_ENCODINGS:
         return rgb_by_cv_bridge(message)

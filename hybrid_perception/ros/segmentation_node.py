@@ -14,6 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hybrid_perception.exceptions import EngineError
+from hybrid_perception.picture import finds_damage
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
@@ -75,6 +76,10 @@ class SegmentationNode(LifecycleNode):
         self._settings = ParameterServer(self, accept=self._accept)
         compressed = self.parameters.image_transport == 'compressed'
         self._message_type = CompressedImage if compressed else Image
+        if compressed and not finds_damage():
+            self.get_logger().warning(
+                'simplejpeg is not installed: of damaged JPEGs only those that are cut short are '
+                "found, others are labelled as if they were right; 'pip install simplejpeg'")
         # image_transport's rule: the suffix comes after the base name is remapped.
         self._topic = self.resolve_topic_name('image') + ('/compressed' if compressed else '')
         self._log_handler = bridge_core_logging(self.get_logger())

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.exceptions import EncodingError, ParameterError
-from hybrid_perception.image import decode_compressed, to_rgb
+from hybrid_perception.image import to_rgb
 from hybrid_perception.labels import ClassMap
+from hybrid_perception.picture import decode_compressed
 from hybrid_perception.replay.bag_reader import BagReader, Record
 from hybrid_perception.replay.bag_source import IMAGE_TYPES
 from hybrid_perception.replay.frame import COMPRESSED_TYPE, RAW_TYPE, Stamp

@@ -96,7 +96,7 @@ def emptied(path: Path) -> None:
     (Path.unlink, 'negatives/index.csv', ['index.csv: not found; want a CSV']),
     (lambda p: p.write_text('name,category\n'), 'negatives/index.csv',
      ['index.csv: no cut-outs left']),
-    (cut_short, 'negatives/crops/1.jpg', ['crops/1.jpg: not a readable image (cut short']),
+    (cut_short, 'negatives/crops/1.jpg', ['crops/1.jpg: not a readable image (']),
     (shutil.rmtree, 'negatives', ['negatives/index.csv: not found']),
 ], ids=lambda v: v if isinstance(v, str) else '')
 def test_fault_found_before_the_first_step(training, data, fault, place, words):
@@ -108,7 +108,7 @@ def test_fault_found_before_the_first_step(training, data, fault, place, words):
 
 
 @pytest.mark.parametrize(('fault', 'words'), [
-    (cut_short, ['images/3.jpg: not a readable image (cut short', 'on_bad_image: skip']),
+    (cut_short, ['images/3.jpg: not a readable image (', 'on_bad_image: skip']),
     (Path.unlink, ['images/3.jpg: cannot read: No such file', 'on_bad_image: skip']),
     (lambda p: write(p, np.zeros((90, 80, 3), np.uint8)),
      ['streets/train: 3: the image is 80x90, its label 96x96; want the same size']),

@@ -44,9 +44,10 @@ def test_unreadable_image_is_named_in_one_line(data, toy_config, workers):
     spoil(data / 'streets/train/images/3.jpg')
     with pytest.raises(DataError) as caught:
         list(stream(data, toy_config, workers=workers))
-    assert str(caught.value) == (
-        f'{data}/streets/train/images/3.jpg: not a readable image (cut short, or of another '
-        'format); mend or remove it, or set on_bad_image: skip')
+    said = str(caught.value)
+    assert said.startswith(f'{data}/streets/train/images/3.jpg: not a readable image (')
+    assert said.endswith('); mend or remove it, or set on_bad_image: skip')
+    assert '\n' not in said
 
 
 def test_image_of_another_size_than_its_label_is_named(data, toy_config):

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import array
 
-import cv2
 import numpy as np
 import pytest
 
 from hybrid_perception.exceptions import EncodingError
-from hybrid_perception.image import SUPPORTED_ENCODINGS, byte_view, decode_compressed, to_rgb
+from hybrid_perception.image import SUPPORTED_ENCODINGS, byte_view, to_rgb
 
 RGB = np.array([[[250, 10, 20], [5, 130, 40]], [[1, 2, 3], [90, 80, 70]]], np.uint8)
 HIGH_BYTES_LITTLE = np.stack([np.full_like(RGB, 77), RGB], axis=-1)
@@ -161,106 +160,6 @@ def test_malformed_images_are_named(changes, message):
         to_rgb(fields.pop('data'), **fields)
 
 
-def compress(suffix: str, rgb: np.ndarray | None = None) -> bytes:
-    if rgb is None:
-        rgb = np.zeros((32, 48, 3), np.uint8)
-        rgb[:, :24], rgb[:, 24:] = (220, 30, 30), (30, 30, 220)
-    bgr = rgb[..., ::-1] if rgb.ndim == 3 else rgb
-    return cv2.imencode(suffix, bgr)[1].tobytes()
-
-
-@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-@pytest.mark.parametrize('format_', [
-    'jpeg', 'png', 'jpg', '', 'rgb8; jpeg compressed bgr8', 'bgr8; png compressed bgr8',
-    'bgra8; jpeg compressed bgr8', 'anything'])
-def test_compressed_colours(suffix, format_):
-    found = decode_compressed(compress(suffix), format_)
-    assert found.shape == (32, 48, 3)
-    assert found.flags.c_contiguous
-    np.testing.assert_allclose(found[16, 8], [220, 30, 30], atol=6)
-    np.testing.assert_allclose(found[16, 40], [30, 30, 220], atol=6)
-
-
-@pytest.mark.parametrize('format_', ['rgb8; jpeg compressed rgb8', 'rgb8; png compressed'])
-def test_files_with_swapped_channels_are_read_as_their_format_says(format_):
-    swapped = np.zeros((8, 8, 3), np.uint8)
-    swapped[:] = (30, 30, 220)
-    np.testing.assert_allclose(
-        decode_compressed(compress('.png', swapped), format_)[4, 4], [220, 30, 30])
-
-
-def test_compressed_grey_becomes_rgb():
-    found = decode_compressed(compress('.png', GREY), 'mono8; png compressed mono8')
-    np.testing.assert_array_equal(found, np.repeat(GREY[:, :, None], 3, 2))
-
-
-@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-@pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.999])
-def test_truncated_files_are_refused(suffix, share):
-    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    whole = compress(suffix, noise)
-    with pytest.raises(EncodingError, match=r'truncated|cannot be decoded|damaged'):
-        decode_compressed(whole[: int(share * len(whole))], 'jpeg')
-
-
-def test_padding_after_a_jpeg_is_fine():
-    assert decode_compressed(compress('.jpg') + bytes(100), 'jpeg').shape == (32, 48, 3)
-
-
-@pytest.mark.parametrize(('data', 'format_', 'message'), [
-    (b'', 'jpeg', "'jpeg', 0 bytes.*neither JPEG nor PNG"),
-    (b'GIF89a' + bytes(50), 'jpeg', 'neither JPEG nor PNG: it begins with 47 49 46'),
-    (bytes(1000), 'png', 'neither'),
-    (b'\xff\xd8\xff\xd9', 'jpeg', '0x0 pixels'),
-    (b'\xff\xd8\xff' + b'\x00garbage' * 50 + b'\xff\xd9', 'jpeg', 'damaged|cannot be decoded'),
-    (b'\x89PNG\r\n\x1a\n', 'png', 'truncated PNG'),
-    (b'\x89PNG\r\n\x1a\nIEND\xaeB`\x82', 'png', 'truncated PNG'),
-    (b'\x89PNG\r\n\x1a\n' + bytes(8) + b'IEND\xaeB`\x82', 'png', 'truncated PNG'),
-    (b'\x89PNG\r\n\x1a\n' + bytes(40) + b'IEND\xaeB`\x82', 'png', 'damaged|cannot be decoded'),
-    (compress('.png', GREY.astype(np.uint16) * 256), '16UC1; png compressed', '16-bit PNG'),
-    (compress('.png'), '16UC1; compressedDepth png', 'depth image'),
-    (3.5, 'jpeg', 'type float'),
-])
-def test_malformed_files_are_named(data, format_, message):
-    with pytest.raises(EncodingError, match=message):
-        decode_compressed(data, format_)
-
-
-@pytest.mark.parametrize(('suffix', 'size_at'), [('.png', 16), ('.jpg', None)])
-def test_a_damaged_size_does_not_cost_gigabytes(suffix, size_at):
-    whole = bytearray(compress(suffix))
-    if size_at is None:
-        size_at = whole.index(b'\xff\xc0') + 5
-        whole[size_at: size_at + 4] = b'\xff\xf0\xff\xf0'
-    else:
-        whole[size_at: size_at + 8] = b'\x00\x00\xff\xf0\x00\x00\xff\xf0'
-    with pytest.raises(EncodingError, match='header says 65520x65520 pixels'):
-        decode_compressed(whole, 'jpeg')
-
-
-@pytest.mark.parametrize('extra', [
-    [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_RST_INTERVAL, 1],
-    [cv2.IMWRITE_JPEG_OPTIMIZE, 1]])
-def test_other_kinds_of_jpeg(extra):
-    encoded = cv2.imencode('.jpg', np.full((32, 48, 3), 99, np.uint8), extra)[1]
-    np.testing.assert_allclose(decode_compressed(encoded, 'jpeg'), 99, atol=2)
-
-
-def test_no_corruption_escapes_as_another_error():
-    rng = np.random.default_rng(3)
-    for suffix in ('.jpg', '.png'):
-        whole = np.frombuffer(compress(suffix), np.uint8)
-        for _ in range(40):
-            damaged = whole.copy()
-            damaged[rng.integers(0, damaged.size, 8)] = rng.integers(0, 256, 8)
-            try:
-                found = decode_compressed(damaged, 'jpeg')
-            except EncodingError:
-                continue
-            assert found.ndim == 3
-            assert found.dtype == np.uint8
-
-
 @pytest.mark.parametrize('source', [
     np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(24, dtype=np.uint8)[::2],
     np.arange(6, dtype=np.uint16).reshape(2, 3).T, np.zeros((0, 3), np.uint8)])
@@ -275,23 +174,3 @@ def test_byte_view_does_not_copy_a_contiguous_array():
     view = byte_view(score)
     score[0, 0] = 1
     assert bytes(view[:4]) == score.tobytes()[:4] != bytes(4)
-
-
-@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-@pytest.mark.parametrize(
-    'declared', ['jpeg', 'rgb8; jpeg compressed bgr8', 'rgb8; jpeg compressed'])
-def test_old_versions_of_opencv_decode_the_same(monkeypatch, suffix, declared):
-    picture = np.kron(np.random.default_rng(2).integers(0, 256, (6, 8, 3), np.uint8),
-                      np.ones((8, 8, 1), np.uint8))
-    encoded = cv2.imencode(suffix, picture)[1]
-    here = decode_compressed(encoded, declared)
-    monkeypatch.setattr('hybrid_perception.image._READ_RGB', None)
-    np.testing.assert_array_equal(here, decode_compressed(encoded, declared))
-
-
-@pytest.mark.parametrize('behind', [0, 100, 10000])
-def test_a_jpeg_may_have_bytes_behind_its_end_but_must_have_one(behind):
-    whole = cv2.imencode('.jpg', np.full((64, 96, 3), 99, np.uint8))[1].tobytes()
-    assert decode_compressed(whole + bytes(behind), 'jpeg').shape == (64, 96, 3)
-    with pytest.raises(EncodingError, match='truncated'):
-        decode_compressed(whole[:-2] + bytes(behind), 'jpeg')

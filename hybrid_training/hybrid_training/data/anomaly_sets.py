@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hybrid_training.data.image_files import IMAGE_SUFFIXES, read_label
+from hybrid_perception.picture import PICTURE_SUFFIXES
+from hybrid_training.data.image_files import read_label
 from hybrid_training.data.inlier_sets import (
     STREETHAZARDS_TOWNS,
     STREETHAZARDS_UNKNOWN,
@@ -91,7 +92,7 @@ def _open_lost_and_found(request: SetRequest) -> ListedPairs:
     pairs = []
     for image in all_found(root, f'leftImg8bit/{split}/SCENE/*_leftImg8bit.png', (
             p for p in root.glob(f'leftImg8bit/{split}/*/*_leftImg8bit.*')
-            if p.suffix in IMAGE_SUFFIXES)):
+            if p.suffix.lower() in PICTURE_SUFFIXES)):
         base = image.stem.removesuffix('_leftImg8bit')
         pairs.append(Pair(base, image, root / 'gtCoarse' / split / image.parent.name
                           / f'{base}_gtCoarse_labelIds.png'))
@@ -160,7 +161,8 @@ def _open_road_anomaly(request: SetRequest) -> ListedPairs:
     index = request.root / 'frame_list.json'
     try:
         frames = json.loads(index.read_text(encoding='utf-8'))
-        names = [str(Path(f).stem) if Path(f).suffix in IMAGE_SUFFIXES else f for f in frames]
+        names = [str(Path(f).stem) if Path(f).suffix.lower() in PICTURE_SUFFIXES else f
+                 for f in frames]
     except (OSError, ValueError, TypeError) as error:
         msg = f'{index}: want a JSON list of frame names, got {error!r}'
         raise ValueError(msg) from error

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_training.data.image_files import IMAGE_SUFFIXES, read_label, read_rgb
+from hybrid_perception.picture import PICTURE_SUFFIXES
+from hybrid_training.data.image_files import read_label, read_rgb
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class FolderPairs:
         if not folder.is_dir():
             msg = f'{folder}: no such folder; images are looked for there'
             raise ValueError(msg)
-        paths = {p.stem: p for p in sorted(folder.glob('*')) if p.suffix.lower() in IMAGE_SUFFIXES}
+        paths = {p.stem: p for p in sorted(folder.glob('*'))
+                 if p.suffix.lower() in PICTURE_SUFFIXES}
         if not paths:
-            msg = f'{folder}: no images ({", ".join(IMAGE_SUFFIXES)}) found'
+            msg = f'{folder}: no images ({", ".join(PICTURE_SUFFIXES)}) found'
             raise ValueError(msg)
         missing = [n for n in paths if not self.label_path(n).is_file()]
         if missing:

@@ -8,12 +8,12 @@ from pathlib import Path
 import struct
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
+from hybrid_perception.exceptions import EncodingError
+from hybrid_perception.picture import decode_file
 
 
 class PngHeader(NamedTuple):
@@ -24,22 +24,20 @@ class PngHeader(NamedTuple):
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an image as (H, W, 3) uint8 RGB; an alpha channel is dropped.
+    """Read an image as (H, W, 3) uint8 RGB, as it is stored: EXIF does not turn it.
 
     Raises:
         ValueError: the file is missing, cut short, or not an image.
     """
     try:
-        content = np.fromfile(path, np.uint8)
+        # Label files are drawn on the stored pixels.
+        return decode_file(path.read_bytes(), upright=False)
     except OSError as error:
         msg = f'{path}: cannot read: {error.strerror}'
         raise ValueError(msg) from error
-    # From memory: imread fills what is missing of a JPEG that was cut short with grey.
-    bgr = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    if bgr is None:
-        msg = f'{path}: not a readable image (cut short, or of another format)'
-        raise ValueError(msg)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    except EncodingError as error:
+        msg = f'{path}: not a readable image ({error})'
+        raise ValueError(msg) from error
 
 
 def read_label(path: Path) -> NDArray[np.uint8]:

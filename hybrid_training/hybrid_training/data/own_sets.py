@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from hybrid_training.data.image_files import IMAGE_SUFFIXES
+from hybrid_perception.picture import PICTURE_SUFFIXES
 from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.labeled_images import ListedPairs, Pair
 
@@ -25,14 +25,14 @@ def images_below(folder: Path) -> dict[str, Path]:
         msg = f'{folder}: no such folder; images are looked for there'
         raise ValueError(msg)
     found: dict[str, Path] = {}
-    for path in sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES):
+    for path in sorted(p for p in folder.rglob('*') if p.suffix.lower() in PICTURE_SUFFIXES):
         name = path.relative_to(folder).with_suffix('').as_posix()
         if name in found:
             msg = f'{path}: {found[name].name} has the same name; one image per label, please'
             raise ValueError(msg)
         found[name] = path
     if not found:
-        msg = f'{folder}: no images ({", ".join(IMAGE_SUFFIXES)}) found'
+        msg = f'{folder}: no images ({", ".join(PICTURE_SUFFIXES)}) found'
         raise ValueError(msg)
     return found
 

@@ -69,7 +69,7 @@ def test_an_image_becomes_pictures(tiny_model, tmp_path, capsys):
     (['--backend', 'tensorrt'], "backend 'tensorrt' cannot run here: no NVIDIA driver"),
     (['--threads', '0'], 'threads is 0'),
     (['--image', 'nowhere.png', '--output', 'x'], 'nowhere.png cannot be read'),
-    (['--image', __file__, '--output', 'x'], 'neither JPEG nor PNG'),
+    (['--image', __file__, '--output', 'x'], 'is damaged or of a format that cannot be read'),
 ])
 def test_failures_are_one_line_and_exit_code_1(tiny_model, capsys, extra, message):
     assert main(['inspect', str(tiny_model), *extra]) == 1
