@@ -60,12 +60,38 @@ class Health:
     drift: DriftReport
     class_map: ClassMap | None = None
     style: Style | None = None
+    senders: tuple[tuple[str, str], ...] = ()
+    """Name and message type of each publisher of the topic."""
+    wanted_type: str = ''
+    clock_missing: bool = False
+    """Whether use_sim_time is set and no /clock has come."""
+
+
+_RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+_HINTS = {
+    (_RAW, _COMPRESSED): "set image_transport to 'compressed', and name the topic without "
+                         "'/compressed'",
+    (_COMPRESSED, _RAW): "set image_transport to 'raw'",
+}
 
 
 def judge_input(health: Health, new_bad_frames: int) -> tuple[bytes, str]:
     """Return level and message about the images that come in."""
     if health.state != 'active':
         return OK, f'not subscribed while {health.state}'
+    if health.clock_missing:
+        return WARN, ('use_sim_time is set and nothing publishes /clock: play the bag with '
+                      '--clock, or set use_sim_time to false')
+    types = {type_ for _, type_ in health.senders}
+    if types and health.wanted_type not in types:
+        (found, *_) = sorted(types)
+        hint = _HINTS.get((health.wanted_type, found), 'remap image or image_topic')
+        return WARN, (f'{health.topic} has type {found}, the node subscribes to '
+                      f'{health.wanted_type}: {hint}')
+    if len(health.senders) > 1:
+        names = ', '.join(sorted(name for name, _ in health.senders))
+        return WARN, (f'{health.topic} has {len(health.senders)} publishers ({names}): their '
+                      'images and stamps interleave; give each camera a topic of its own')
     if health.silence > health.watchdog_timeout:
         since = f'no image for {health.silence:.1f} s' if health.heard else 'no image yet'
         if health.publishers == 0:
@@ -83,8 +109,16 @@ def judge_input(health: Health, new_bad_frames: int) -> tuple[bytes, str]:
     return OK, f'receiving {health.topic}'
 
 
-def judge_inference(health: Health) -> tuple[bytes, str]:
-    """Return level and message about what the node makes of the images."""
+def judge_inference(
+    health: Health, new_late: int = 0, new_processed: int = 1
+) -> tuple[bytes, str]:
+    """Return level and message about what the node makes of the images.
+
+    Args:
+        health: the node's.
+        new_late: frames that were dropped as too old since the last report.
+        new_processed: frames whose outputs left since then.
+    """
     if health.fault:
         return ERROR, health.fault
     if health.state == 'configuring' and health.step:
@@ -94,6 +128,9 @@ def judge_inference(health: Health) -> tuple[bytes, str]:
     if health.engine_busy > health.watchdog_timeout:
         return WARN, (f'the engine has been at work on one frame for {health.engine_busy:.1f} s: '
                       'it hangs, or is too slow for this machine')
+    if new_late and not new_processed:
+        return WARN, (f'nothing is published: all {new_late} frames since the last report were '
+                      'older than max_latency; look at the clocks of camera and node, or raise it')
     if not health.watched:
         return OK, 'idle: nobody reads an output, so nothing is computed'
     return OK, 'segmenting'
@@ -144,21 +181,22 @@ class Diagnostics:
         # Not a lifecycle publisher: it says why there is no other picture.
         self._legend = node.create_publisher(
             Image, f'~/{LEGEND}', output_qos(), qos_overriding_options=overridable())
-        self._bad_frames = 0
+        self._before = Counts()
 
     def publish(self, health: Health) -> None:
         """Publish the report; bad frames are a warning in the period in which they came."""
-        new_bad_frames = health.counts.bad - self._bad_frames
+        before, counts = self._before, health.counts
+        self._before = counts
+        new_bad_frames = counts.bad - before.bad
         verdict, drift = judge_input(health, new_bad_frames), judge_drift(health)
-        inference = judge_inference(health)
+        inference = judge_inference(
+            health, counts.late - before.late, counts.processed - before.processed)
         if verdict[0] == WARN and not new_bad_frames:
             self._node.get_logger().warning(verdict[1], throttle_duration_sec=QUIET)
         if inference[0] == WARN:
             self._node.get_logger().warning(inference[1], throttle_duration_sec=QUIET)
         if drift[0] == WARN:
             self._node.get_logger().warning(drift[1], throttle_duration_sec=QUIET)
-        self._bad_frames = health.counts.bad
-        counts = health.counts
         report = DiagnosticArray()
         report.header.stamp = self._node.get_clock().now().to_msg()
         report.status = [
@@ -169,6 +207,8 @@ class Diagnostics:
                 'frames dropped, bad': str(counts.bad),
                 'frames dropped, overload': str(counts.overload),
                 'frames dropped, older than max_latency': str(counts.late),
+                'frames forgotten, at a time jump or the end of an activation': str(
+                    counts.forgotten),
             }),
             self._status('inference', inference, {
                 'state': health.state,

@@ -30,6 +30,7 @@ class Gate(ReentrantCallbackGroup):
         newest_only: whether the subscription's queue is one deep; a deeper one would give the
             oldest frames first.
         overloaded: whether a frame was dropped for the one that came last.
+        several: whether more than one publisher was on the topic at the last frame.
     """
 
     def __init__(self, node: LifecycleNode, topic: str, wake: Callable[[], None]) -> None:
@@ -47,7 +48,7 @@ class Gate(ReentrantCallbackGroup):
         self._open = True
         self._was_shut = self._tells = False
         self._last: int | None = None
-        self.newest_only = self.overloaded = False
+        self.newest_only = self.overloaded = self.several = False
 
     def can_execute(self, entity: Any) -> bool:  # noqa: ARG002 (rclpy asks for each entity)
         """Say whether the executor may take a frame."""
@@ -62,8 +63,10 @@ class Gate(ReentrantCallbackGroup):
         number = info.get(_NUMBER)
         last, self._last = self._last, number
         was_shut, self._was_shut = self._was_shut, False
+        publishers = self._node.count_publishers(self._topic)
+        self.several = publishers > 1
         self._tells = (self.newest_only and number is not None and number != _NO_NUMBER
-                       and self._node.count_publishers(self._topic) == 1)
+                       and publishers == 1)
         if not (was_shut and self._tells and last is not None):
             return 0
         return max(0, int(number or 0) - last - 1)   # a camera that started anew counts from 1

@@ -72,13 +72,14 @@ class Inbox:
         """Hand in a frame; the one that still waits is dropped. Called by the executor."""
         missed = self.gate.missed(info)
         stamp = seconds(message.header.stamp)
-        if stamp < self._last_stamp - TIME_JUMP:
+        # A stamp of 0 means that there is none, and several cameras have a clock each.
+        if 0.0 < stamp < self._last_stamp - TIME_JUMP and not self.gate.several:
             self._node.get_logger().info(
                 f'stamps of {self._topic} jumped back by {self._last_stamp - stamp:.1f} s: '
                 'statistics start anew')
             self._on_jump()
             self._unsettled_until = time.monotonic() + SETTLE
-        self._last_stamp = stamp
+        self._last_stamp = stamp or self._last_stamp
         self._statistics.receive(1 + missed)
         if self._slot.put(message) is None:
             self.waiting_since = self._turn_stamp(stamp)
@@ -111,12 +112,16 @@ class Inbox:
 
     def forget(self) -> None:
         """Drop the frame that waits, because time jumped."""
-        self._slot.clear()
+        self._count_forgotten(self._slot.clear())
         self._last_stamp = self._unsettled_until = 0.0
 
     def close(self) -> None:
         """Take no more frames."""
-        self._slot.close()
+        self._count_forgotten(self._slot.close())
+
+    def _count_forgotten(self, message: Image | CompressedImage | None) -> None:
+        if message is not None:
+            self._statistics.count('forgotten')
 
     @property
     def settled(self) -> bool:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import difflib
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -13,6 +14,9 @@ from rclpy.parameter import Parameter
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.ros.parameters import ENTRIES, TABLE, Entry, NodeParameters, type_parameters
+
+_OF_RCLPY = ('qos_overrides.', 'use_sim_time', 'start_type_description_service')
+"""Parameters that rclpy declares, some of them later than the node's own."""
 
 Accept = Callable[[NodeParameters], None]
 
@@ -45,6 +49,7 @@ class ParameterServer:
         node.add_on_set_parameters_callback(self._check)
         for entry in TABLE:
             self._declare(entry)
+        self._warn_of_unknown()
         self.values = self._read({})
         node.remove_on_set_parameters_callback(self._check)
         node.add_on_set_parameters_callback(self._take_over)
@@ -53,6 +58,17 @@ class ParameterServer:
         """Raise ParameterError if an override was refused and has not been mended since."""
         if self.refused:
             raise ParameterError('; '.join(self.refused.values()))
+
+    def _warn_of_unknown(self) -> None:
+        """Say which overrides mean nothing here: rclpy passes over them without a word."""
+        given = getattr(self._node, '_parameter_overrides', {})
+        for name in sorted(given):
+            if self._node.has_parameter(name) or name.startswith(_OF_RCLPY):
+                continue
+            near = difflib.get_close_matches(name, ENTRIES, 1)
+            hint = f'; did you mean {near[0]}?' if near else ''
+            self._node.get_logger().warning(
+                f'parameter {name[:64]!r} is not known and has no effect{hint}')
 
     def _declare(self, entry: Entry) -> None:
         try:

@@ -18,7 +18,7 @@ from hybrid_perception.picture import finds_damage
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
-from hybrid_perception.ros.inbox import as_callback
+from hybrid_perception.ros.inbox import TIME_JUMP, as_callback
 from hybrid_perception.ros.interruptible import TICK, run_interruptible
 from hybrid_perception.ros.label_info import LabelInfoPublisher
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
@@ -86,7 +86,7 @@ class SegmentationNode(LifecycleNode):
         self._failure = self.create_guard_condition(self._on_engine_failure)
         self._wake = self.create_guard_condition(lambda: None)
         self._jumps = self.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
+            JumpThreshold(min_forward=None, min_backward=Duration(seconds=-TIME_JUMP),
                           on_clock_change=False),
             post_callback=self._on_time_jump)
         self._diagnostics = Diagnostics(self)
@@ -275,6 +275,11 @@ class SegmentationNode(LifecycleNode):
         engine = dict(self._engine.description) if self._engine is not None else {}
         if self._engine is not None:
             engine['anomaly threshold'] = f'{self._threshold:.4f}'
+        senders = tuple(
+            (f'{info.node_namespace.rstrip("/")}/{info.node_name}', info.topic_type)
+            for info in self.get_publishers_info_by_topic(self._topic))
+        clock_missing = (self.get_parameter('use_sim_time').value
+                         and self.get_clock().now().nanoseconds == 0)
         class_map = self._engine.manifest.class_map if self._engine is not None else None
         self._diagnostics.publish(Health(
             state=self._label, step=self._step, fault=self.fault, topic=self._topic,
@@ -284,4 +289,6 @@ class SegmentationNode(LifecycleNode):
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
             engine_busy=self._statistics.engine_busy,
             watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report(),
-            class_map=class_map, style=self._style()))
+            class_map=class_map, style=self._style(), senders=senders,
+            wanted_type=f'sensor_msgs/msg/{self._message_type.__name__}',
+            clock_missing=bool(clock_missing)))

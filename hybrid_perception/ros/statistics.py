@@ -15,7 +15,11 @@ from hybrid_perception.timing import RollingStatistics
 
 @dataclass(frozen=True)
 class Counts:
-    """Frames since the node was started."""
+    """Frames since the node was started.
+
+    Each one that was received is, in the end, in exactly one of the others; `forgotten` were
+    waiting or at work when time jumped, the node was deactivated, or the engine failed.
+    """
 
     received: int = 0
     processed: int = 0
@@ -23,6 +27,7 @@ class Counts:
     late: int = 0
     bad: int = 0
     unread: int = 0
+    forgotten: int = 0
 
 
 class FrameStatistics:

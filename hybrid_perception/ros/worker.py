@@ -34,6 +34,9 @@ POLL = 0.1
 QUIET = 5.0
 """Seconds for which a repeated error is not logged again."""
 
+SQUASHED = 1.25
+"""Ratio of two aspects from which on a picture is squashed enough to be warned of."""
+
 
 class Worker:
     """One activation's inference thread.
@@ -92,6 +95,7 @@ class Worker:
         self._camera_info: CameraInfo | None = None
         self._jumps = 0
         self._size: tuple[int, int] | None = None
+        self._told_of_excess = False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
@@ -135,6 +139,7 @@ class Worker:
                 f'dropped a frame of {self._topic} ({describe_msg(message)}): {error}',
                 throttle_duration_sec=QUIET)
         except Exception as error:  # handed to the executor, which ends the activation
+            self._statistics.count('forgotten')
             if not self._ending.is_set():
                 self._on_failure(error)
             return False
@@ -184,6 +189,7 @@ class Worker:
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
 
     def _read(self, message: Image | CompressedImage) -> NDArray[np.uint8]:
+        self._warn_of_excess(message)
         try:
             return rgb_from_msg(message, buffers=self._buffers)
         except HybridPerceptionError:
@@ -203,13 +209,39 @@ class Worker:
     def _age(self, message: Image | CompressedImage) -> float | None:
         """Return the seconds since the stamp of a frame; None where that cannot be known."""
         stamp = seconds(message.header.stamp)
-        if stamp == 0.0 or not self.inbox.settled:
+        now = 1e-9 * float(self._node.get_clock().now().nanoseconds)
+        # With use_sim_time the clock is 0 until /clock comes.
+        if stamp == 0.0 or now == 0.0 or not self.inbox.settled:
             return None
-        return 1e-9 * float(self._node.get_clock().now().nanoseconds) - stamp
+        return now - stamp
 
     def _note_size(self, width: int, height: int) -> None:
+        if self._size is None:
+            self._warn_of_squashing(width, height)
         if self._size is not None and self._size != (width, height):
             self._node.get_logger().info(
                 f'images of {self._topic} changed from {self._size[0]}x{self._size[1]} to '
                 f'{width}x{height}')
         self._size = (width, height)
+
+    def _warn_of_squashing(self, width: int, height: int) -> None:
+        rows, columns = self._engine.manifest.input_size
+        region = self._engine.roi.fit(height, width)
+        squashed = (columns / rows) / (region.width / region.height)
+        if max(squashed, 1 / squashed) > SQUASHED:
+            self._node.get_logger().warning(
+                f'images of {self._topic} are seen as {region.width}x{region.height} pixels, the '
+                f'model takes {columns}x{rows}: they are squashed by {squashed:.2f}, and more of '
+                'the unknown is missed; choose a region of that aspect by roi')
+
+    def _warn_of_excess(self, message: Image | CompressedImage) -> None:
+        if self._told_of_excess or isinstance(message, CompressedImage):
+            return
+        rows = message.height * 3 // 2 if message.encoding in ('nv12', 'nv21') else message.height
+        needed = message.step * rows
+        if needed and len(message.data) > needed:
+            self._told_of_excess = True
+            self._node.get_logger().warning(
+                f'images of {self._topic} have {len(message.data)} bytes, and step {message.step} '
+                f'x {rows} rows are {needed}: if pictures look sheared, the camera driver '
+                'announces a size that it does not send')

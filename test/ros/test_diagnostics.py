@@ -27,10 +27,12 @@ from hybrid_perception.ros.statistics import Counts
 from hybrid_perception.segmentation import Segmenter
 
 OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
+RAW, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 FINE = Health(
     state='active', step='', fault='', topic='/camera/image_raw', publishers=1, heard=True,
     silence=0.03, watchdog_timeout=2.0, counts=Counts(), rates={}, median_latency=0.05,
-    engine_busy=0.1, watched=('label',), engine={}, drift=DriftReport('not calibrated'))
+    engine_busy=0.1, watched=('label',), engine={}, drift=DriftReport('not calibrated'),
+    wanted_type=RAW)
 
 
 @pytest.mark.parametrize(('change', 'bad', 'level', 'words'), [
@@ -46,6 +48,14 @@ FINE = Health(
     ({}, 3, WARN, ['3 bad frame']),
     ({'median_latency': 4e8}, 0, WARN, ['400000000 s off', 'use_sim_time']),
     ({'median_latency': None}, 0, OK, ['receiving']),
+    ({'clock_missing': True}, 0, WARN, ['use_sim_time is set', 'nothing publishes /clock']),
+    ({'senders': (('/driver', COMPRESSED),)}, 0, WARN,
+     [f'/camera/image_raw has type {COMPRESSED}', 'subscribes to sensor_msgs/msg/Image',
+      "image_transport to 'compressed'"]),
+    ({'senders': (('/driver', 'sensor_msgs/msg/PointCloud2'),)}, 0, WARN,
+     ['has type sensor_msgs/msg/PointCloud2', 'remap image']),
+    ({'senders': (('/left', RAW), ('/right', RAW))}, 0, WARN, ['2 publishers (/left, /right)']),
+    ({'senders': (('/driver', RAW),)}, 0, OK, ['receiving']),
 ])
 def test_the_input_is_judged(change, bad, level, words):
     verdict = judge_input(replace(FINE, **change), bad)
@@ -67,6 +77,13 @@ def test_the_inference_is_judged(change, level, words):
     verdict = judge_inference(replace(FINE, **change))
     assert verdict[0] == level
     assert words in verdict[1]
+
+
+def test_frames_that_are_all_too_late_are_no_segmenting():
+    level, words = judge_inference(FINE, new_late=9, new_processed=0)
+    assert level == WARN
+    assert 'nothing is published: all 9 frames' in words
+    assert judge_inference(FINE, new_late=9, new_processed=1)[0] == OK
 
 
 def test_an_engine_that_hangs_is_told(make_robot, picture, monkeypatch):
