@@ -284,3 +284,39 @@ def test_a_frame_during_which_time_jumps_back_leaves_no_latency(make_robot, pict
     go_on.set()
     robot.spin_until(lambda: robot.counts.processed == 1)
     assert robot.node._statistics.median_latency is None
+
+
+def test_a_buffer_longer_than_it_says_is_warned_of_once_with_both_numbers(make_robot, picture):
+    robot = make_robot().start('label')
+    message = robot.image(picture)
+    said = message.step * message.height
+    message.data.frombytes(bytes(500))
+    for _ in range(2):
+        robot.send(message)
+    warnings = [line for line in robot.log if 'announces a size that it does not send' in line]
+    assert len(warnings) == 1
+    assert f'have {said + 500} bytes' in warnings[0]
+    assert f'are {said}:' in warnings[0]
+    assert robot.counts.processed == 2
+
+
+@pytest.mark.parametrize(('height', 'width', 'warned'), [(48, 96, 0), (96, 48, 1), (60, 96, 0)])
+def test_pictures_that_are_squashed_are_warned_of(make_robot, height, width, warned):
+    robot = make_robot().start('label')
+    for _ in range(2):
+        robot.send(robot.image(np.zeros((height, width, 3), np.uint8)))
+    assert len([line for line in robot.log if 'they are squashed by' in line]) == warned
+
+
+def test_every_frame_is_in_one_count_through_quick_cycles(make_robot, picture):
+    robot = make_robot().start('label')
+    for _ in range(4):
+        for _ in range(5):
+            robot.camera.publish(robot.stamped(robot.image(picture)))
+            robot.spin(0.005)
+        robot.node.trigger_deactivate()
+        robot.node.trigger_activate()
+    robot.node.trigger_deactivate()
+    counts = robot.counts
+    assert counts.received == (counts.processed + counts.overload + counts.late + counts.bad
+                               + counts.unread + counts.forgotten)
