@@ -69,12 +69,12 @@ class LatestSlot(Generic[T]):
         with self._condition:
             return self._items.pop() if self._items else None
 
-    def close(self) -> None:
-        """Wake the waiting threads and refuse new items; the waiting item is thrown away."""
+    def close(self) -> T | None:
+        """Wake the waiting threads and refuse new items; return the item that waited, if any."""
         with self._condition:
             self._closed = True
-            self._items.clear()
             self._condition.notify_all()
+            return self._items.pop() if self._items else None
 
     @property
     def closed(self) -> bool:

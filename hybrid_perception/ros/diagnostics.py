@@ -169,6 +169,9 @@ class Diagnostics:
                 'frames dropped, bad': str(counts.bad),
                 'frames dropped, overload': str(counts.overload),
                 'frames dropped, older than max_latency': str(counts.late),
+                'frames dropped, lost on the way': str(counts.lost),
+                'frames forgotten': str(counts.forgotten),
+                'frames under way': str(counts.under_way),
             }),
             self._status('inference', inference, {
                 'state': health.state,

@@ -220,6 +220,8 @@ class SegmentationNode(LifecycleNode):
 
     def _stop_work(self, timeout: float) -> bool:
         """Unsubscribe and end the inference thread; return whether it ended in time."""
+        if self._worker is not None and self._inputs:
+            self._worker.inbox.take_rest(self._inputs[0])
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
@@ -228,6 +230,7 @@ class SegmentationNode(LifecycleNode):
         while worker is not None and not worker.end(TICK):
             waited = time.monotonic() - begun
             if waited > (END_TIMEOUT if self._stop.is_set() else timeout):
+                worker.give_up()
                 return False
         return True
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from contextlib import ExitStack
 import threading
+import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,10 @@ from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.ros.camera_info import camera_info_for
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine
-from hybrid_perception.ros.inbox import Inbox
+from hybrid_perception.ros.inbox import Frame, Inbox
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
-from hybrid_perception.ros.statistics import FrameStatistics
-from hybrid_perception.ros.stopwatch import Stopwatch
+from hybrid_perception.ros.statistics import FrameStatistics, Stopwatch
 from hybrid_perception.scene import Scene, Style
 from hybrid_perception.segmentation import Segmentation
 from hybrid_perception.turns import Turns
@@ -88,11 +88,13 @@ class Worker:
         self._on_failure = on_failure
         self._tracker = ObjectTracker()
         self._buffers = BufferPool()
-        self.inbox = Inbox(node, topic, statistics, on_jump=self.forget, wake=wake)
+        self.inbox = Inbox(node, topic, statistics, on_jump=self._forget_rates, wake=wake)
         self._camera_info: CameraInfo | None = None
         self._jumps = 0
         self._size: tuple[int, int] | None = None
         self._ending = threading.Event()
+        self._in_hand = False
+        self._hand = threading.Lock()
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
 
@@ -102,8 +104,11 @@ class Worker:
 
     def forget(self) -> None:
         """Drop the frame that waits and forget the rates, because time jumped."""
-        self._jumps += 1
         self.inbox.forget()
+        self._forget_rates()
+
+    def _forget_rates(self) -> None:
+        self._jumps += 1
         self._statistics.forget_rates()
         self._drift.reset()
 
@@ -114,6 +119,21 @@ class Worker:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def give_up(self) -> None:
+        """Count the frame in hand as forgotten: the thread did not end in time.
+
+        If its engine ever returns, nothing of the frame is published.
+        """
+        self._settle('forgotten')
+
+    def _settle(self, fate: str) -> bool:
+        """Put the frame in hand into one of the counts; return whether that was still to do."""
+        with self._hand:
+            held, self._in_hand = self._in_hand, False
+        if held:
+            self._statistics.settle(fate)
+        return held
+
     def _run(self) -> None:
         while not self._ending.is_set():
             if not self.inbox.wait(timeout=POLL):
@@ -121,36 +141,35 @@ class Worker:
             with ExitStack() as turn:
                 turn.enter_context(self._turns.take(self.inbox.waiting_since))
                 # Only now: while other cameras had their turn, a newer frame may have come.
-                message = self.inbox.take()
-                if message is not None and not self._answer(message, end_turn=turn.close):
+                frame = self.inbox.take()
+                if frame is not None and not self._answer(frame, end_turn=turn.close):
                     return
 
-    def _answer(self, message: Image | CompressedImage, end_turn: Callable[[], None]) -> bool:
+    def _answer(self, frame: Frame, end_turn: Callable[[], None]) -> bool:
         """Segment and publish a frame, or say why not; return False where the engine failed."""
+        message, self._in_hand = frame.message, True
         try:
-            self._handle(message, end_turn)
+            self._handle(frame, end_turn)
         except (EncodingError, ParameterError) as error:
-            self._statistics.count('bad')
+            self._settle('bad')
             self._node.get_logger().error(
                 f'dropped a frame of {self._topic} ({describe_msg(message)}): {error}',
                 throttle_duration_sec=QUIET)
         except Exception as error:  # handed to the executor, which ends the activation
+            self._settle('forgotten')
             if not self._ending.is_set():
                 self._on_failure(error)
             return False
         return True
 
-    def _handle(self, message: Image | CompressedImage, end_turn: Callable[[], None]) -> None:
-        watch, jumps, age = Stopwatch(), self._jumps, self._age(message)
-        if age is not None and 0.0 < self._max_latency < age:
-            self._statistics.count('late')
-            self._node.get_logger().warning(
-                f'dropped a frame of {self._topic}: {age:.2f} s old, max_latency is '
-                f'{self._max_latency} s', throttle_duration_sec=QUIET)
+    def _handle(self, frame: Frame, end_turn: Callable[[], None]) -> None:
+        message, jumps = frame.message, self._jumps
+        watch, age = Stopwatch(), self._age(message)
+        if self._drop_late(frame, age):
             return
         watched = self._outputs.watched()
         if not watched:
-            self._statistics.skip()
+            self._settle('unread')
             return
         rgb = self._read(message)
         self._note_size(rgb.shape[1], rgb.shape[0])
@@ -159,8 +178,14 @@ class Worker:
             segmentation = self._engine.segmenter.segment(rgb)
         end_turn()
         watch.lap('inference_time')
+        settled = jumps == self._jumps
+        # In the meantime it may have become too old, or been given up.
+        if not self._in_hand or self._drop_late(frame, self._age(message) if settled else None):
+            return
         self._publish(message, rgb, segmentation, watched)
         watch.lap('output_time')
+        if not self._settle('processed'):
+            return
         settled = jumps == self._jumps
         if settled and self._drift.watching:   # else the score may not even be made
             self._drift.add(segmentation.anomaly_score, seconds(message.header.stamp))
@@ -170,6 +195,22 @@ class Worker:
         self._outputs.publish_timing(watched, {
             'processing_time': watch.total, 'pipeline_latency': latency, 'cyclic_time': cycle,
             'waiting_time': age if settled else None, **watch.laps})
+
+    def _drop_late(self, frame: Frame, age: float | None) -> bool:
+        """Drop a frame that is too old; return whether it was.
+
+        Its time in this node counts whatever the stamp and the clocks say, except in simulated
+        time, which may run at any speed.
+        """
+        simulated = self._node.get_clock().ros_time_is_active
+        age = max(age or 0.0, 0.0 if simulated else time.monotonic() - frame.taken)
+        if not 0.0 < self._max_latency < age:
+            return False
+        self._settle('late')
+        self._node.get_logger().warning(
+            f'dropped a frame of {self._topic}: {age:.2f} s old, max_latency is '
+            f'{self._max_latency} s', throttle_duration_sec=QUIET)
+        return True
 
     def _publish(
         self, message: Image | CompressedImage, rgb: NDArray[np.uint8],
@@ -203,9 +244,11 @@ class Worker:
     def _age(self, message: Image | CompressedImage) -> float | None:
         """Return the seconds since the stamp of a frame; None where that cannot be known."""
         stamp = seconds(message.header.stamp)
-        if stamp == 0.0 or not self.inbox.settled:
+        now = 1e-9 * float(self._node.get_clock().now().nanoseconds)
+        # A simulated clock says 0 until /clock has come.
+        if stamp == 0.0 or now == 0.0 or not self.inbox.settled:
             return None
-        return 1e-9 * float(self._node.get_clock().now().nanoseconds) - stamp
+        return now - stamp
 
     def _note_size(self, width: int, height: int) -> None:
         if self._size is not None and self._size != (width, height):
