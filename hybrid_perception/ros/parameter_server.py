@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -12,7 +13,10 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.ros.graph import printable
 from hybrid_perception.ros.parameters import ENTRIES, TABLE, Entry, NodeParameters, type_parameters
+
+QOS_OVERRIDES = 'qos_overrides.'
 
 Accept = Callable[[NodeParameters], None]
 
@@ -53,6 +57,25 @@ class ParameterServer:
         """Raise ParameterError if an override was refused and has not been mended since."""
         if self.refused:
             raise ParameterError('; '.join(self.refused.values()))
+
+    def unknown(self, *, qos: bool) -> list[str]:
+        """Say for each override that no parameter takes which name may have been meant.
+
+        Args:
+            qos: whether to look at the QoS of topics too: once all topics are there.
+        """
+        # rclpy tells in no other way what it was given and nobody declared.
+        given = sorted(getattr(self._node, '_parameter_overrides', {}))
+        unknown = [name for name in given if not self._node.has_parameter(name)
+                   and (qos or not name.startswith(QOS_OVERRIDES))]
+        topics = self._node.get_parameters_by_prefix(QOS_OVERRIDES[:-1])
+        known = [*ENTRIES, *(QOS_OVERRIDES + name for name in topics)]
+        words = []
+        for name in unknown:
+            near = get_close_matches(name, known, 1)
+            words.append(f'parameter {printable(name)} is unknown and ignored'
+                         + (f'; {near[0]} is near' if near else ''))
+        return words
 
     def _declare(self, entry: Entry) -> None:
         try:

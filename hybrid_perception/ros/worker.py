@@ -17,12 +17,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from hybrid_perception.buffers import BufferPool
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.objects.tracking import ObjectTracker
-from hybrid_perception.ros.camera_info import camera_info_for
+from hybrid_perception.ros.camera import Oddities, camera_info_for
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine
 from hybrid_perception.ros.inbox import Frame, Inbox
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
+from hybrid_perception.ros.parameters import NodeParameters
 from hybrid_perception.ros.statistics import FrameStatistics, Stopwatch
 from hybrid_perception.scene import Scene, Style
 from hybrid_perception.segmentation import Segmentation
@@ -43,6 +44,7 @@ class Worker:
 
     Attributes:
         inbox: where the executor puts frames.
+        oddities: what is odd about the camera.
     """
 
     def __init__(
@@ -54,8 +56,9 @@ class Worker:
         drift: DriftWatch,
         *,
         topic: str,
+        camera_info_topic: str,
         turns: Turns,
-        max_latency: float,
+        parameters: NodeParameters,
         style: Callable[[], Style],
         wake: Callable[[], None],
         on_failure: Callable[[Exception], None],
@@ -69,8 +72,9 @@ class Worker:
             statistics: where frames are counted.
             drift: what looks at the scores.
             topic: the resolved input topic, for messages.
+            camera_info_topic: that of the camera's calibration, for messages.
             turns: who of this process may run the engine next.
-            max_latency: seconds; older frames are dropped; 0 is off.
+            parameters: those that do not change while the node is active.
             style: asked once per frame for the settings of the outputs.
             wake: lets the executor look anew at what it may take.
             on_failure: called in the thread with what ended it.
@@ -83,12 +87,15 @@ class Worker:
         drift.reset()
         self._topic = topic
         self._turns = turns
-        self._max_latency = max_latency
+        self._camera_info_topic = camera_info_topic
+        self._max_latency = parameters.max_latency
+        self._bit_depth = parameters.bit_depth
         self._style = style
         self._on_failure = on_failure
         self._tracker = ObjectTracker()
         self._buffers = BufferPool()
         self.inbox = Inbox(node, topic, statistics, on_jump=self._forget_rates, wake=wake)
+        self.oddities = Oddities(node, topic)
         self._camera_info: CameraInfo | None = None
         self._jumps = 0
         self._size: tuple[int, int] | None = None
@@ -97,6 +104,11 @@ class Worker:
         self._hand = threading.Lock()
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
+
+    @property
+    def calibrated(self) -> bool:
+        """Return whether the camera's calibration has come."""
+        return self._camera_info is not None
 
     def put_camera_info(self, message: CameraInfo) -> None:
         """Hand in the camera's calibration. Called by the executor."""
@@ -226,19 +238,23 @@ class Worker:
 
     def _read(self, message: Image | CompressedImage) -> NDArray[np.uint8]:
         try:
-            return rgb_from_msg(message, buffers=self._buffers)
+            rgb = rgb_from_msg(message, bit_depth=self._bit_depth, buffers=self._buffers)
+            self.oddities.look(message, self._bit_depth)
         except HybridPerceptionError:
             raise
         except Exception as error:  # whatever a camera sends, it is no failure of the engine
             raise EncodingError(f'cannot be read: {type(error).__name__}: {error}') from error
+        return rgb
 
     def _camera_info_of(
         self, scene: Scene, message: Image | CompressedImage, image: tuple[int, int]
     ) -> CameraInfo | None:
-        if self._camera_info is None:
+        info = self._camera_info
+        if info is None:
             return None
+        self.oddities.look_at_calibration(info, image, self._camera_info_topic)
         return camera_info_for(
-            self._camera_info, message.header, image=image,
+            info, message.header, image=image,
             region=self._engine.shown_region(image), output=scene.segmentation.label.shape)
 
     def _age(self, message: Image | CompressedImage) -> float | None:
@@ -255,4 +271,8 @@ class Worker:
             self._node.get_logger().info(
                 f'images of {self._topic} changed from {self._size[0]}x{self._size[1]} to '
                 f'{width}x{height}')
+        if self._size != (width, height):
+            shown = self._engine.roi.fit(height, width)
+            self.oddities.look_at_aspect(
+                (shown.height, shown.width), self._engine.manifest.input_size)
         self._size = (width, height)
