@@ -79,20 +79,24 @@ def to_rgb(
     encoding: str,
     step: int,
     is_bigendian: bool = False,
+    bit_depth: int = 16,
     buffers: BufferPool | None = None,
 ) -> Rgb:
     """Read the pixels of a sensor_msgs/Image.
 
-    16-bit channels keep their upper 8 bits. Row padding (``step`` above the row's bytes) is
-    skipped.
+    16-bit channels keep the upper 8 of their ``bit_depth`` bits. Row padding (``step`` above the
+    row's bytes) is skipped.
 
     Args:
-        data: Buffer of at least ``step`` x rows bytes.
+        data: Buffer of at least ``step`` x rows bytes. What is behind them is not read; where
+            planes follow each other, it may be less than a row.
         height: Rows, pixels.
         width: Columns, pixels.
         encoding: One of ``SUPPORTED_ENCODINGS``.
         step: Bytes from one row to the next.
         is_bigendian: Byte order of 16-bit channels.
+        bit_depth: Bits of a 16-bit channel that the camera uses, 8 to 16, the lower ones; greater
+            values are white.
         buffers: Where memory comes from; None for new memory.
 
     Returns:
@@ -109,7 +113,8 @@ def to_rgb(
             f"image encoding '{encoding}' is not supported; use one of "
             f'{", ".join(SUPPORTED_ENCODINGS)}, or convert the image before this node'
         )
-    pixels = _pixels(as_bytes(data), layout, height, width, step, is_bigendian, encoding)
+    pixels = _pixels(
+        as_bytes(data), layout, height, width, step, is_bigendian, bit_depth, encoding)
     if layout.code is None and layout.bytes_per_channel == 1:
         return pixels
     rgb = take(buffers, (height, width, 3), np.uint8)
@@ -122,6 +127,28 @@ def to_rgb(
         raise EncodingError(
             f'OpenCV cannot convert {width}x{height} {encoding} to rgb8: {error.err}'
         ) from error
+
+
+def excess_bytes(data: Buffer, encoding: str, height: int, step: int) -> int:
+    """Return how many bytes of an image's buffer lie behind its rows.
+
+    Args:
+        data: Buffer that ``to_rgb`` can read.
+        encoding: Its encoding; of one that is not supported nothing is known, so 0.
+        height: Rows, pixels.
+        step: Bytes from one row to the next.
+    """
+    layout = _LAYOUTS.get(encoding)
+    return 0 if layout is None else as_bytes(data).size - step * _rows(layout, height)
+
+
+def greatest_value(data: Buffer, encoding: str, is_bigendian: bool) -> int:
+    """Return the greatest value of a 16-bit image, its row padding included; 0 for any other."""
+    layout = _LAYOUTS.get(encoding)
+    values = as_bytes(data)
+    if layout is None or layout.bytes_per_channel != 2 or values.size < 2:
+        return 0
+    return int(values[: values.size // 2 * 2].view('>u2' if is_bigendian else '<u2').max())
 
 
 def byte_view(array: NDArray[Any]) -> memoryview:
@@ -158,11 +185,12 @@ def _pixels(
     width: int,
     step: int,
     is_bigendian: bool,
+    bit_depth: int,
     encoding: str,
 ) -> NDArray[np.uint8]:
     """View a buffer as (rows, width, channels) or, for one channel, (rows, width)."""
     row_bytes = width * layout.channels * layout.bytes_per_channel
-    rows = height * 3 // 2 if layout.planar_420 else height
+    rows = _rows(layout, height)
     if height <= 0 or width <= 0:
         raise EncodingError(f'{encoding} image of {width}x{height} pixels is empty')
     if step < row_bytes:
@@ -182,9 +210,29 @@ def _pixels(
             f'{encoding} image of {width}x{height}: pixels share their colour in pairs, so the '
             'size must be even'
         )
+    if layout.planar_420 and buffer.size >= step * (rows + 1):
+        raise EncodingError(
+            f'{encoding} image of {width}x{height} with step {step} has {step * rows} bytes; data '
+            f'has {buffer.size}, so it cannot be said where the colours begin'
+        )
     table = buffer[: step * rows].reshape(rows, step)[:, :row_bytes]
     if layout.bytes_per_channel == 2:
-        table = table[:, 0 if is_bigendian else 1 :: 2]
+        table = _upper_bits(table, is_bigendian, bit_depth)
     if layout.channels == 1:
         return table
     return table.reshape(rows, width, layout.channels)
+
+
+def _rows(layout: _Layout, height: int) -> int:
+    """Count the rows in memory, those of the colour plane included."""
+    return height * 3 // 2 if layout.planar_420 else height
+
+
+def _upper_bits(
+    table: NDArray[np.uint8], is_bigendian: bool, bit_depth: int
+) -> NDArray[np.uint8]:
+    """Bring rows of 16-bit values, as bytes, to the upper 8 of their bits."""
+    if bit_depth == 16:
+        return table[:, 0 if is_bigendian else 1 :: 2]
+    values: NDArray[np.uint16] = table.view('>u2' if is_bigendian else '<u2')
+    return np.minimum(values >> (bit_depth - 8), 255).astype(np.uint8)

@@ -73,9 +73,8 @@ class LatestSlot(Generic[T]):
         """Wake the waiting threads and refuse new items; return the item that waited, if any."""
         with self._condition:
             self._closed = True
-            item = self._items.pop() if self._items else None
             self._condition.notify_all()
-            return item
+            return self._items.pop() if self._items else None
 
     @property
     def closed(self) -> bool:

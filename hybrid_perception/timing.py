@@ -1,6 +1,6 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rolling statistics of durations."""
+"""Durations and rates of the recent past, and when stamps have jumped."""
 
 from __future__ import annotations
 
@@ -13,40 +13,31 @@ import numpy as np
 
 from hybrid_perception.exceptions import ParameterError
 
+TIME_JUMP = 1.0
+"""Seconds by which stamps go back when a bag starts anew; less is mere reordering."""
+
 
 class RollingStatistics:
-    """Percentiles and rate of the last measurements; safe between threads."""
+    """Percentiles of the last measurements; safe between threads."""
 
-    def __init__(
-        self,
-        window: int = 100,
-        *,
-        horizon: float = 5.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, window: int = 100) -> None:
         """Start empty.
 
         Args:
             window: Number of measurements kept.
-            horizon: Seconds that the rate looks back, so that it falls to 0 when nothing comes.
-            clock: Source of the time in seconds.
 
         Raises:
-            ParameterError: ``window`` is below 2 or ``horizon`` is not positive.
+            ParameterError: ``window`` is below 2.
         """
-        if window < 2 or horizon <= 0:
-            raise ParameterError(
-                f'window is {window} and horizon {horizon}; at least 2 and above 0 are needed'
-            )
-        self._samples: deque[tuple[float, float]] = deque(maxlen=window)
-        self._horizon = horizon
-        self._clock = clock
+        if window < 2:
+            raise ParameterError(f'window is {window}; at least 2 is needed')
+        self._samples: deque[float] = deque(maxlen=window)
         self._lock = threading.Lock()
 
     def add(self, seconds: float) -> None:
-        """Add a measurement that ended now."""
+        """Add a measurement."""
         with self._lock:
-            self._samples.append((self._clock(), seconds))
+            self._samples.append(seconds)
 
     def percentile(self, q: float) -> float:
         """Compute a percentile of the kept measurements.
@@ -58,7 +49,7 @@ class RollingStatistics:
             Seconds; NaN if there is no measurement.
         """
         with self._lock:
-            durations = [seconds for _, seconds in self._samples]
+            durations = list(self._samples)
         return float(np.percentile(durations, q)) if durations else float('nan')
 
     @property
@@ -66,17 +57,58 @@ class RollingStatistics:
         """Number of kept measurements."""
         return len(self._samples)
 
-    @property
-    def rate(self) -> float:
-        """Measurements per second over the horizon; 0 with fewer than two of them."""
-        now = self._clock()
-        with self._lock:
-            recent = [moment for moment, _ in self._samples if now - moment <= self._horizon]
-        if len(recent) < 2 or now <= recent[0]:
-            return 0.0
-        return (len(recent) - 1) / (now - recent[0])
-
     def reset(self) -> None:
         """Forget all measurements, for example after a jump in time."""
         with self._lock:
             self._samples.clear()
+
+
+class Rate:
+    """Events per second of the recent past, however they are bunched; safe between threads."""
+
+    def __init__(
+        self, horizon: float = 5.0, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Start empty.
+
+        Args:
+            horizon: Seconds looked back, so that the rate falls to 0 when nothing comes.
+            clock: Source of the time in seconds.
+
+        Raises:
+            ParameterError: ``horizon`` is not positive.
+        """
+        if horizon <= 0:
+            raise ParameterError(f'horizon is {horizon}; it must be above 0')
+        self._events: deque[tuple[float, int]] = deque()
+        self._horizon = horizon
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def add(self, events: int = 1) -> None:
+        """Add events that happened since the last ones."""
+        now = self._clock()
+        with self._lock:
+            self._events.append((now, events))
+            self._forget_before(now - self._horizon)
+
+    @property
+    def value(self) -> float:
+        """Events per second over the horizon; 0 until they have come twice."""
+        now = self._clock()
+        with self._lock:
+            self._forget_before(now - self._horizon)
+            if len(self._events) < 2 or now <= self._events[0][0]:
+                return 0.0
+            # Those of the first entry happened before it.
+            events = sum(number for _, number in self._events) - self._events[0][1]
+            return events / (now - self._events[0][0])
+
+    def reset(self) -> None:
+        """Forget all events."""
+        with self._lock:
+            self._events.clear()
+
+    def _forget_before(self, moment: float) -> None:
+        while self._events and self._events[0][0] < moment:
+            self._events.popleft()

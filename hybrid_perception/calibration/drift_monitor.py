@@ -15,6 +15,7 @@ from hybrid_perception.calibration.drift_table import (
     look_at,
     normalised,
 )
+from hybrid_perception.timing import TIME_JUMP
 
 STRIKES = 2
 """Windows in a row that must be too far away."""
@@ -88,12 +89,15 @@ class DriftMonitor:
 
         Args:
             score: (H, W) float32, NaN where ignored.
-            stamp: its time, s; 0 where unknown. Time that jumps back starts anew.
+            stamp: its time, s; 0 where unknown. Time that goes back by more than ``TIME_JUMP``
+                starts anew.
         """
-        if self._last is not None and stamp < self._last:
+        if not stamp:
+            stamp = self._last or 0.0
+        if self._last is not None and stamp < self._last - TIME_JUMP:
             self.reset()
-        near = self._last is not None and 0.0 < stamp - self._last < (
-            _EARLY * self.reference.interval)
+        near = self._last is not None and stamp != self._last and (
+            stamp - self._last < _EARLY * self.reference.interval)
         seen = look_at(score) if not near else score[:0]
         if not seen.size:
             return

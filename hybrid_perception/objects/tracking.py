@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_perception.objects.open_set_object import OpenSetObject
+from hybrid_perception.timing import TIME_JUMP
 
 BUFFER = 0.5
 """Margin on each side of a box, in its own widths and heights."""
@@ -66,13 +67,14 @@ class ObjectTracker:
 
         Args:
             objects: of the frame.
-            stamp: time of the frame, s. Where it lies before that of the last frame (a bag that
-                starts anew), everything is forgotten.
+            stamp: time of the frame, s; 0 where unknown. Where it lies more than ``TIME_JUMP``
+                before that of the last frame (a bag that starts anew), everything is forgotten.
 
         Returns:
             The same objects, in the same order, with `id` and `frames`.
         """
-        if stamp < self._stamp:
+        stamp = stamp or self._stamp
+        if stamp < self._stamp - TIME_JUMP:
             self.reset()
         self._stamp = stamp
         known = [track for track in self._tracks if stamp - track.stamp <= MAX_GAP]

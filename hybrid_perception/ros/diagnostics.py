@@ -8,7 +8,7 @@ Source: REP 107 (levels, names, hardware id).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -18,9 +18,21 @@ from std_msgs.msg import Header
 from hybrid_perception.labels import ClassMap
 from hybrid_perception.legend import render_legend
 from hybrid_perception.ros.drift import DriftReport
+from hybrid_perception.ros.graph import (
+    COMPRESSED,
+    IMAGE,
+    PLAYERS,
+    SUFFIX,
+    Graph,
+    listed,
+    printable,
+)
 from hybrid_perception.ros.messages import msg_from_array
+from hybrid_perception.ros.outputs import CAMERA_INFO
+from hybrid_perception.ros.parameters import NodeParameters
 from hybrid_perception.ros.qos import output_qos, overridable
 from hybrid_perception.ros.statistics import Counts
+from hybrid_perception.ros.transport import chosen_transport
 from hybrid_perception.scene import Style
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -29,6 +41,9 @@ LEGEND = 'legend'
 
 CLOCK_SKEW = 10.0
 """Latency in seconds from which on the stamps cannot be those of the node's clock."""
+
+AHEAD = 0.1
+"""Seconds by which stamps may lie ahead of the clock; nothing is seen before it happens."""
 
 QUIET = 30.0
 """Seconds for which a warning is not logged again; /diagnostics goes on."""
@@ -47,93 +62,167 @@ class Health:
     step: str
     fault: str
     topic: str
-    publishers: int
+    compressed: bool
+    graph: Graph
     heard: bool
     silence: float
-    watchdog_timeout: float
+    parameters: NodeParameters
     counts: Counts
     rates: Mapping[str, str]
     median_latency: float | None
+    late_for: float | None
     engine_busy: float
     watched: tuple[str, ...]
     engine: Mapping[str, str]
     drift: DriftReport
+    clock_missing: bool = False
+    mixed_clocks: bool = False
+    camera_info_topic: str = ''
+    calibrated: bool = True
+    oddities: tuple[str, ...] = ()
+    last_publishers: tuple[str, ...] = ()
     class_map: ClassMap | None = None
     style: Style | None = None
-    senders: tuple[tuple[str, str], ...] = ()
-    """Name and message type of each publisher of the topic."""
-    wanted_type: str = ''
-    clock_missing: bool = False
-    """Whether use_sim_time is set and no /clock has come."""
-
-
-_RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-_HINTS = {
-    (_RAW, _COMPRESSED): "set image_transport to 'compressed', and name the topic without "
-                         "'/compressed'",
-    (_COMPRESSED, _RAW): "set image_transport to 'raw'",
-}
 
 
 def judge_input(health: Health, new_bad_frames: int) -> tuple[bytes, str]:
-    """Return level and message about the images that come in."""
+    """Return level and message about the images that come in: all that is wrong, worst first."""
+    found = [(WARN, words) for words in _namesakes(health.graph)]
+    found += [(WARN, words) for words in health.oddities]
     if health.state != 'active':
-        return OK, f'not subscribed while {health.state}'
-    if health.clock_missing:
-        return WARN, ('use_sim_time is set and nothing publishes /clock: play the bag with '
-                      '--clock, or set use_sim_time to false')
-    types = {type_ for _, type_ in health.senders}
-    if types and health.wanted_type not in types:
-        (found, *_) = sorted(types)
-        hint = _HINTS.get((health.wanted_type, found), 'remap image or image_topic')
-        return WARN, (f'{health.topic} has type {found}, the node subscribes to '
-                      f'{health.wanted_type}: {hint}')
-    if len(health.senders) > 1:
-        names = ', '.join(sorted(name for name, _ in health.senders))
-        return WARN, (f'{health.topic} has {len(health.senders)} publishers ({names}): their '
-                      'images and stamps interleave; give each camera a topic of its own')
-    if health.silence > health.watchdog_timeout:
-        since = f'no image for {health.silence:.1f} s' if health.heard else 'no image yet'
-        if health.publishers == 0:
-            return WARN, f'{since}: nobody publishes {health.topic}; remap image or image_topic'
-        return WARN, (f'{since} on {health.topic}, which has {health.publishers} publisher(s); '
-                      f'if they publish, {LOST_IMAGES}')
+        return _worst(found, f'not subscribed while {health.state}')
+    silent = health.silence > health.parameters.watchdog_timeout
     if new_bad_frames:
-        return WARN, f'{new_bad_frames} bad frame(s) on {health.topic}; the log says what is wrong'
-    if not health.heard:
-        return OK, f'waiting for {health.topic}'
+        found.insert(0, (WARN, f'{new_bad_frames} bad frame(s) on {health.topic}; the log says '
+                               'what is wrong'))
+    if silent:
+        found.insert(0, (WARN, why_silent(health)))
+    elif (late := judge_lateness(health)) is not None:
+        found.insert(0, late)
+    found += [(WARN, words) for words in _clock_faults(health, silent=silent)]
+    if health.graph.rivals:
+        found.append((WARN, f'{listed(health.graph.rivals)} segments {health.topic} as well'))
+    if (CAMERA_INFO in health.watched and not health.calibrated
+            and health.heard and not silent):
+        found.append((WARN, f'no calibration came on {health.camera_info_topic}, so '
+                            '~/camera_info is silent; remap camera_info'))
+    fine = 'receiving' if health.heard else 'waiting for'
+    return _worst(found, f'{fine} {health.topic}')
+
+
+def judge_lateness(health: Health) -> tuple[bytes, str] | None:
+    """Return level and message where every frame comes too late; None where not."""
+    if not health.late_for:
+        return None
+    level = ERROR if health.late_for > health.parameters.watchdog_timeout else WARN
+    return level, (
+        f'nothing is published: for {health.late_for:.1f} s every frame of {health.topic} was '
+        f'older than max_latency ({health.parameters.max_latency:g} s): compare the clocks of '
+        'camera and node, or raise max_latency if the engine is slower than that')
+
+
+def why_silent(health: Health) -> str:
+    """Say since when no image comes, and the likely cause."""
+    graph, topic = health.graph, health.topic
+    since = f'no image for {health.silence:.1f} s' if health.heard else 'no image yet'
+    if graph.wrong_type:
+        name, kind = graph.wrong_type[0]
+        return (f'{since}: {topic} has type {printable(kind)} (from {printable(name)}); '
+                + _right_transport(health, kind))
+    if graph.incompatible and len(graph.incompatible) == len(graph.publishers):
+        name, reason = graph.incompatible[0]
+        return (f'{since} on {topic}: the QoS of {printable(name)} does not fit that of this '
+                f'node ({printable(reason)}); set qos_overrides.{topic}.subscription')
+    if not graph.publishers:
+        if health.heard:
+            gone = listed(health.last_publishers)
+            if any(player in gone for player in PLAYERS):
+                return f'{since}: the recording has ended, {gone} is gone from {topic}'
+            return f'{since}: {gone or "the publisher"} is gone from {topic}'
+        advice = f'{since}: nobody publishes {topic}; remap image or image_topic'
+        if graph.other_transport:
+            other = 'raw' if health.compressed else 'compressed'
+            return f'{advice}, or set image_transport: {other} for {graph.other_transport}'
+        return advice + (f'; there are {listed(graph.elsewhere)}' if graph.elsewhere else '')
+    return (f'{since} on {topic}, which has {len(graph.publishers)} publisher(s) '
+            f'({listed(graph.publishers)}); if they publish, {lost_images()}')
+
+
+def lost_images() -> str:
+    """Say why images that are sent may not come, and what helps."""
+    chosen = chosen_transport()
+    where = f'this node runs with {chosen}' if chosen else 'this node runs without it'
+    return f'{LOST_IMAGES}; {where}'
+
+
+def _right_transport(health: Health, kind: str) -> str:
+    topic = health.topic
+    if kind == COMPRESSED and not health.compressed:
+        name = topic.removesuffix(SUFFIX)
+        drop = f' and drop {SUFFIX}: image:={name}' if name != topic else (
+            f', whose topic must end with {SUFFIX}')
+        return f'set image_transport: compressed{drop}'
+    if kind == IMAGE and health.compressed:
+        return 'set image_transport: raw'
+    return 'this node reads sensor_msgs/Image and sensor_msgs/CompressedImage'
+
+
+def _clock_faults(health: Health, *, silent: bool) -> list[str]:
+    """Say what is wrong with clocks and stamps."""
+    graph, topic, found = health.graph, health.topic, []
+    if graph.crowd:
+        found.append(f'{len(graph.crowd)} publishers on {topic} ({listed(graph.crowd)})'
+                     + (', stamps interleave' if health.mixed_clocks else ''))
+    elif health.mixed_clocks:
+        found.append(f'stamps of {topic} ({listed(graph.publishers)}) go back and forth, as of '
+                     'two clocks')
     latency = health.median_latency
-    if latency is not None and abs(latency) > CLOCK_SKEW:
-        return WARN, (f'stamps of {health.topic} are {latency:.0f} s off the clock of the node: '
-                      'set use_sim_time with a bag played with --clock, or synchronise the clocks')
-    return OK, f'receiving {health.topic}'
+    if health.clock_missing:
+        published = 'is silent' if graph.clocks else 'has no publisher'
+        found.append(f'use_sim_time is set and /clock {published}: no latency is known; play the '
+                     'bag with --clock, or unset use_sim_time')
+    elif latency is not None and abs(latency) > CLOCK_SKEW and not silent:
+        found.append(
+            f'stamps of {topic} are {latency:.0f} s off the clock of the node: '
+            'set use_sim_time with a bag played with --clock, or synchronise the clocks')
+    elif latency is not None and latency < -AHEAD and not silent:
+        found.append(f'stamps of {topic} lie {-latency:.2f} s ahead of the clock of the node: '
+                     'latencies and max_latency are off by that; synchronise the clocks')
+    return found
 
 
-def judge_inference(
-    health: Health, new_late: int = 0, new_processed: int = 1
-) -> tuple[bytes, str]:
-    """Return level and message about what the node makes of the images.
+def _namesakes(graph: Graph) -> list[str]:
+    if not graph.namesakes:
+        return []
+    return [f'{graph.namesakes + 1} nodes have the name of this one, and both answer: give each '
+            'its own (namespace:= or name:=)']
 
-    Args:
-        health: the node's.
-        new_late: frames that were dropped as too old since the last report.
-        new_processed: frames whose outputs left since then.
-    """
+
+def _worst(found: list[tuple[bytes, str]], fine: str) -> tuple[bytes, str]:
+    """Join what was found, the worst first; the message is `fine` where nothing was."""
+    if not found:
+        return OK, fine
+    found = sorted(found, key=lambda finding: finding[0], reverse=True)
+    return found[0][0], '; '.join(words for _, words in found)
+
+
+def judge_inference(health: Health) -> tuple[bytes, str]:
+    """Return level and message about what the node makes of the images."""
     if health.fault:
         return ERROR, health.fault
     if health.state == 'configuring' and health.step:
         return OK, f'configuring: {health.step}'
     if health.state != 'active':
         return OK, health.state
-    if health.engine_busy > health.watchdog_timeout:
+    if health.engine_busy > health.parameters.watchdog_timeout:
         return WARN, (f'the engine has been at work on one frame for {health.engine_busy:.1f} s: '
                       'it hangs, or is too slow for this machine')
-    if new_late and not new_processed:
-        return WARN, (f'nothing is published: all {new_late} frames since the last report were '
-                      'older than max_latency; look at the clocks of camera and node, or raise it')
     if not health.watched:
         return OK, 'idle: nobody reads an output, so nothing is computed'
-    return OK, 'segmenting'
+    if not health.heard or health.silence > health.parameters.watchdog_timeout:
+        return OK, 'waiting for images'
+    late = judge_lateness(health)
+    return (OK, 'segmenting') if late is None else (late[0], 'every frame comes too late')
 
 
 def judge_drift(health: Health) -> tuple[bytes, str]:
@@ -171,6 +260,10 @@ def drift_values(report: DriftReport) -> dict[str, str]:
     }
 
 
+def _calibration(health: Health) -> str:
+    return f'{"came" if health.calibrated else "none came"} on {health.camera_info_topic}'
+
+
 class Diagnostics:
     """Publisher of the report, and of a picture of it for viewers that draw images only."""
 
@@ -181,34 +274,41 @@ class Diagnostics:
         # Not a lifecycle publisher: it says why there is no other picture.
         self._legend = node.create_publisher(
             Image, f'~/{LEGEND}', output_qos(), qos_overriding_options=overridable())
-        self._before = Counts()
+        self._bad_frames = 0
+        self._last_publishers: tuple[str, ...] = ()
 
     def publish(self, health: Health) -> None:
         """Publish the report; bad frames are a warning in the period in which they came."""
-        before, counts = self._before, health.counts
-        self._before = counts
-        new_bad_frames = counts.bad - before.bad
+        new_bad_frames = health.counts.bad - self._bad_frames
+        self._last_publishers = health.graph.publishers or self._last_publishers
+        health = replace(health, last_publishers=self._last_publishers)
         verdict, drift = judge_input(health, new_bad_frames), judge_drift(health)
-        inference = judge_inference(
-            health, counts.late - before.late, counts.processed - before.processed)
-        if verdict[0] == WARN and not new_bad_frames:
-            self._node.get_logger().warning(verdict[1], throttle_duration_sec=QUIET)
+        inference = judge_inference(health)
+        # The log has bad frames, and what is odd, already.
+        level, words = judge_input(replace(health, oddities=()), 0)
+        if level != OK:
+            self._node.get_logger().warning(words, throttle_duration_sec=QUIET)
         if inference[0] == WARN:
             self._node.get_logger().warning(inference[1], throttle_duration_sec=QUIET)
         if drift[0] == WARN:
             self._node.get_logger().warning(drift[1], throttle_duration_sec=QUIET)
+        self._bad_frames = health.counts.bad
+        counts = health.counts
         report = DiagnosticArray()
         report.header.stamp = self._node.get_clock().now().to_msg()
         report.status = [
             self._status('input', verdict, {
                 'topic': health.topic,
-                'publishers': str(health.publishers),
+                'publishers': str(len(health.graph.publishers)),
+                'publishing nodes': listed(health.graph.publishers) or 'none',
+                'camera_info': _calibration(health),
                 'frames received': str(counts.received),
                 'frames dropped, bad': str(counts.bad),
                 'frames dropped, overload': str(counts.overload),
                 'frames dropped, older than max_latency': str(counts.late),
-                'frames forgotten, at a time jump or the end of an activation': str(
-                    counts.forgotten),
+                'frames dropped, lost on the way': str(counts.lost),
+                'frames forgotten': str(counts.forgotten),
+                'frames under way': str(counts.under_way),
             }),
             self._status('inference', inference, {
                 'state': health.state,

@@ -20,12 +20,17 @@ from hybrid_perception.ros.other_encodings import rgb_by_cv_bridge
 
 
 def rgb_from_msg(
-    message: Image | CompressedImage, *, buffers: BufferPool | None = None
+    message: Image | CompressedImage, *, bit_depth: int = 16, buffers: BufferPool | None = None
 ) -> NDArray[np.uint8]:
     """Return a camera image as RGB, (H, W, 3) uint8.
 
     The bytes of a raw rgb8 message are viewed, not copied; `step` is honoured. Encodings that the
     core does not read go to cv_bridge where it is installed.
+
+    Args:
+        message: of the camera.
+        bit_depth: bits of a 16-bit channel that the camera uses.
+        buffers: where memory comes from; None for new memory.
 
     Raises:
         EncodingError: unknown encoding, buffer too short, zero size or undecodable picture.
@@ -37,7 +42,8 @@ def rgb_from_msg(
         return rgb_by_cv_bridge(message)
     return to_rgb(
         message.data, height=message.height, width=message.width, encoding=message.encoding,
-        step=message.step, is_bigendian=bool(message.is_bigendian), buffers=buffers)
+        step=message.step, is_bigendian=bool(message.is_bigendian), bit_depth=bit_depth,
+        buffers=buffers)
 
 
 def describe_msg(message: Image | CompressedImage) -> str:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-import difflib
+from difflib import get_close_matches
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -13,10 +13,10 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.ros.graph import printable
 from hybrid_perception.ros.parameters import ENTRIES, TABLE, Entry, NodeParameters, type_parameters
 
-_OF_RCLPY = ('qos_overrides.', 'use_sim_time', 'start_type_description_service')
-"""Parameters that rclpy declares, some of them later than the node's own."""
+QOS_OVERRIDES = 'qos_overrides.'
 
 Accept = Callable[[NodeParameters], None]
 
@@ -49,7 +49,6 @@ class ParameterServer:
         node.add_on_set_parameters_callback(self._check)
         for entry in TABLE:
             self._declare(entry)
-        self._warn_of_unknown()
         self.values = self._read({})
         node.remove_on_set_parameters_callback(self._check)
         node.add_on_set_parameters_callback(self._take_over)
@@ -59,16 +58,24 @@ class ParameterServer:
         if self.refused:
             raise ParameterError('; '.join(self.refused.values()))
 
-    def _warn_of_unknown(self) -> None:
-        """Say which overrides mean nothing here: rclpy passes over them without a word."""
-        given = getattr(self._node, '_parameter_overrides', {})
-        for name in sorted(given):
-            if self._node.has_parameter(name) or name.startswith(_OF_RCLPY):
-                continue
-            near = difflib.get_close_matches(name, ENTRIES, 1)
-            hint = f'; did you mean {near[0]}?' if near else ''
-            self._node.get_logger().warning(
-                f'parameter {name[:64]!r} is not known and has no effect{hint}')
+    def unknown(self, *, qos: bool) -> list[str]:
+        """Say for each override that no parameter takes which name may have been meant.
+
+        Args:
+            qos: whether to look at the QoS of topics too: once all topics are there.
+        """
+        # rclpy tells in no other way what it was given and nobody declared.
+        given = sorted(getattr(self._node, '_parameter_overrides', {}))
+        unknown = [name for name in given if not self._node.has_parameter(name)
+                   and (qos or not name.startswith(QOS_OVERRIDES))]
+        topics = self._node.get_parameters_by_prefix(QOS_OVERRIDES[:-1])
+        known = [*ENTRIES, *(QOS_OVERRIDES + name for name in topics)]
+        words = []
+        for name in unknown:
+            near = get_close_matches(name, known, 1)
+            words.append(f'parameter {printable(name)} is unknown and ignored'
+                         + (f'; {near[0]} is near' if near else ''))
+        return words
 
     def _declare(self, entry: Entry) -> None:
         try:

@@ -115,6 +115,9 @@ TABLE: tuple[Entry, ...] = (
           'raw: sensor_msgs/Image on image. '
           'compressed: sensor_msgs/CompressedImage on image/compressed',
           choices=('raw', 'compressed')),
+    Entry('bit_depth', 16,
+          'Bits that the camera uses of the 16 of mono16, rgb16, bgr16 and bayer_*16: 10 or 12 '
+          'for many industrial cameras', unit='bit', range=(8, 16)),
     Entry('output_size', 'source',
           'Size of the outputs. source: that of the camera image. network: that of the model, '
           'for narrow links', choices=('source', 'network')),
@@ -187,6 +190,7 @@ class NodeParameters:
     warmup_iterations: int
     autostart: bool
     image_transport: str
+    bit_depth: int
     output_size: str
     roi_x_offset: int
     roi_y_offset: int

@@ -18,7 +18,8 @@ from hybrid_perception.picture import finds_damage
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
-from hybrid_perception.ros.inbox import TIME_JUMP, as_callback
+from hybrid_perception.ros.graph import GraphWatch
+from hybrid_perception.ros.inbox import as_callback
 from hybrid_perception.ros.interruptible import TICK, run_interruptible
 from hybrid_perception.ros.label_info import LabelInfoPublisher
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
@@ -74,6 +75,9 @@ class SegmentationNode(LifecycleNode):
         self._statistics = FrameStatistics()
         self._drift = DriftWatch()
         self._settings = ParameterServer(self, accept=self._accept)
+        self._unknown = self._settings.unknown(qos=False)
+        for words in self._unknown:
+            self.get_logger().warning(words)
         compressed = self.parameters.image_transport == 'compressed'
         self._message_type = CompressedImage if compressed else Image
         if compressed and not finds_damage():
@@ -82,13 +86,15 @@ class SegmentationNode(LifecycleNode):
                 "found, others are labelled as if they were right; 'pip install simplejpeg'")
         # image_transport's rule: the suffix comes after the base name is remapped.
         self._topic = self.resolve_topic_name('image') + ('/compressed' if compressed else '')
+        self._camera_info_topic = self._choose_camera_info_topic()
         self._log_handler = bridge_core_logging(self.get_logger())
         self._failure = self.create_guard_condition(self._on_engine_failure)
         self._wake = self.create_guard_condition(lambda: None)
         self._jumps = self.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=Duration(seconds=-TIME_JUMP),
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
                           on_clock_change=False),
             post_callback=self._on_time_jump)
+        self._graph = GraphWatch(self, self._topic, compressed=compressed)
         self._diagnostics = Diagnostics(self)
         self._reported_at = 0.0
         # A steady clock, because simulated time may stand still.
@@ -99,6 +105,13 @@ class SegmentationNode(LifecycleNode):
     def parameters(self) -> NodeParameters:
         """Return the parameters as they are."""
         return self._settings.values
+
+    def _choose_camera_info_topic(self) -> str:
+        """Return where camera_info is remapped to, else the topic beside the camera's images."""
+        remapped: str = self.resolve_topic_name('camera_info')
+        if remapped != self.resolve_topic_name('camera_info', only_expand=True):
+            return remapped
+        return f'{self.resolve_topic_name("image").rpartition("/")[0]}/camera_info'
 
     @reported
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -130,8 +143,8 @@ class SegmentationNode(LifecycleNode):
         self._statistics.begin()
         self._worker = Worker(
             self, self._engine, self._outputs, self._statistics, self._drift,
-            topic=self._topic, turns=self._sharing.turns,
-            max_latency=self.parameters.max_latency,
+            topic=self._topic, camera_info_topic=self._camera_info_topic,
+            turns=self._sharing.turns, parameters=self.parameters,
             style=self._style, wake=self._wake.trigger,
             on_failure=self._report_failure)
         inbox = self._worker.inbox
@@ -140,10 +153,14 @@ class SegmentationNode(LifecycleNode):
                                      qos_overriding_options=overridable(), callback_group=group)
             for message_type, topic, callback, group in (
                 (self._message_type, self._topic, as_callback(inbox.put), inbox.gate),
-                (CameraInfo, 'camera_info', self._worker.put_camera_info, None))]
+                (CameraInfo, self._camera_info_topic, self._worker.put_camera_info, None))]
         inbox.gate.newest_only = keeps_newest_only(self._inputs[0].qos_profile)
         self._label_info.publish()
         self._label = 'active'
+        known, self._unknown = self._unknown, self._settings.unknown(qos=True)
+        for words in self._unknown:
+            if words not in known:
+                self.get_logger().warning(words)
         self.get_logger().info(f'active: segments the newest image of {self._topic}')
         return TransitionCallbackReturn.SUCCESS
 
@@ -220,6 +237,8 @@ class SegmentationNode(LifecycleNode):
 
     def _stop_work(self, timeout: float) -> bool:
         """Unsubscribe and end the inference thread; return whether it ended in time."""
+        if self._worker is not None and self._inputs:
+            self._worker.inbox.take_rest(self._inputs[0])
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
@@ -228,6 +247,7 @@ class SegmentationNode(LifecycleNode):
         while worker is not None and not worker.end(TICK):
             waited = time.monotonic() - begun
             if waited > (END_TIMEOUT if self._stop.is_set() else timeout):
+                worker.give_up()
                 return False
         return True
 
@@ -275,20 +295,20 @@ class SegmentationNode(LifecycleNode):
         engine = dict(self._engine.description) if self._engine is not None else {}
         if self._engine is not None:
             engine['anomaly threshold'] = f'{self._threshold:.4f}'
-        senders = tuple(
-            (f'{info.node_namespace.rstrip("/")}/{info.node_name}', info.topic_type)
-            for info in self.get_publishers_info_by_topic(self._topic))
-        clock_missing = (self.get_parameter('use_sim_time').value
-                         and self.get_clock().now().nanoseconds == 0)
         class_map = self._engine.manifest.class_map if self._engine is not None else None
+        clock, worker = self.get_clock(), self._worker
         self._diagnostics.publish(Health(
             state=self._label, step=self._step, fault=self.fault, topic=self._topic,
-            publishers=self.count_publishers(self._topic), heard=self._statistics.heard,
-            silence=self._statistics.silence,
-            watchdog_timeout=self.parameters.watchdog_timeout, counts=self._statistics.counts,
+            compressed=self._message_type is CompressedImage,
+            graph=self._graph.look(self._inputs[0].qos_profile if self._inputs else None),
+            heard=self._statistics.heard, silence=self._statistics.silence,
+            parameters=self.parameters, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
-            engine_busy=self._statistics.engine_busy,
+            late_for=self._statistics.late_for, engine_busy=self._statistics.engine_busy,
             watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report(),
-            class_map=class_map, style=self._style(), senders=senders,
-            wanted_type=f'sensor_msgs/msg/{self._message_type.__name__}',
-            clock_missing=bool(clock_missing)))
+            clock_missing=clock.ros_time_is_active and not clock.now().nanoseconds,
+            mixed_clocks=worker is not None and worker.inbox.mixed_clocks,
+            camera_info_topic=self._camera_info_topic,
+            calibrated=worker is not None and worker.calibrated,
+            oddities=(*self._unknown, *(worker.oddities.words if worker else ())),
+            class_map=class_map, style=self._style()))

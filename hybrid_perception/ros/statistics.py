@@ -1,33 +1,46 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Counts and rates of the frames, written by the worker and read by diagnostics."""
+"""Counts, rates and times of the frames, written by the worker and read by diagnostics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 import threading
 import time
 
-from hybrid_perception.timing import RollingStatistics
+from hybrid_perception.timing import Rate, RollingStatistics
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Frames since the node was started.
+    """Frames since the node was started; each received one is in one of the others, or under way.
 
-    Each one that was received is, in the end, in exactly one of the others; `forgotten` were
-    waiting or at work when time jumped, the node was deactivated, or the engine failed.
+    Attributes:
+        received: taken, or known by the publisher's numbers to have been sent.
+        processed: whose outputs were published.
+        unread: left alone because nobody reads an output.
+        overload: replaced by a newer one before their turn came.
+        lost: sent while the node was free to take them, and never seen.
+        late: older than `max_latency`.
+        bad: that could not be read.
+        forgotten: given up because the node was deactivated, time jumped or the engine failed.
     """
 
     received: int = 0
     processed: int = 0
+    unread: int = 0
     overload: int = 0
+    lost: int = 0
     late: int = 0
     bad: int = 0
-    unread: int = 0
     forgotten: int = 0
+
+    @property
+    def under_way(self) -> int:
+        """Return the frames that wait or are being worked on."""
+        return 2 * self.received - sum(int(getattr(self, field.name)) for field in fields(self))
 
 
 class FrameStatistics:
@@ -36,7 +49,8 @@ class FrameStatistics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts = Counts()
-        self._input = RollingStatistics()
+        self._input = Rate()
+        self._output = Rate()
         self._processing = RollingStatistics()
         self._latency = RollingStatistics()
         self._begun = time.monotonic()
@@ -45,25 +59,42 @@ class FrameStatistics:
         self._listened = 0.0
         self._last_output: float | None = None
         self._inference_begun: float | None = None
+        self._late: tuple[float, float] | None = None
 
     def begin(self) -> None:
         """Start to listen: nothing was heard yet."""
         self.forget_rates()
         self._begun = time.monotonic()
-        self._last_input = None
+        self._last_input = self._late = None
         self.listen(listening=True)
 
-    def count(self, name: str, frames: int = 1) -> None:
-        """Add frames to the field `name` of `Counts`."""
-        with self._lock:
-            self._counts = replace(self._counts, **{name: getattr(self._counts, name) + frames})
+    def receive(self, frames: int = 1, *, overload: int = 0, lost: int = 0) -> None:
+        """Note that frames came in until now.
 
-    def receive(self, frames: int = 1) -> None:
-        """Note that frames came in until now."""
-        self.count('received', frames)
+        Args:
+            frames: all of them.
+            overload: those of them that were replaced before the node took them.
+            lost: those of them that never came.
+        """
+        with self._lock:
+            counts = self._counts
+            self._counts = replace(
+                counts, received=counts.received + frames, overload=counts.overload + overload,
+                lost=counts.lost + lost)
         self._last_input = time.monotonic()
-        for _ in range(frames):
-            self._input.add(0.0)  # only its rate is of interest
+        self._input.add(frames)
+
+    def settle(self, fate: str, frames: int = 1) -> None:
+        """Put frames that were received into the field `fate` of `Counts`; once for each."""
+        with self._lock:
+            self._counts = replace(self._counts, **{fate: getattr(self._counts, fate) + frames})
+        now = time.monotonic()
+        if fate == 'late':
+            self._late = (self._late[0] if self._late else now, now)
+        elif fate in ('processed', 'unread'):
+            self._late = None
+        if fate == 'unread':   # a pause is no slow cycle
+            self._last_output = None
 
     def listen(self, *, listening: bool) -> None:
         """Note whether frames are taken from now on; silence begins anew with that."""
@@ -86,23 +117,18 @@ class FrameStatistics:
             processing: seconds from taking the frame to the last publication.
             latency: seconds from the stamp of the frame until now; None where it has none.
         """
-        self.count('processed')
         now = time.monotonic()
         cycle = None if self._last_output is None else now - self._last_output
         self._last_output = now
+        self._output.add()
         self._processing.add(processing)
         if latency is not None:
             self._latency.add(latency)
         return cycle
 
-    def skip(self) -> None:
-        """Note that a frame was left alone because nobody reads; a pause is no slow cycle."""
-        self.count('unread')
-        self._last_output = None
-
     def forget_rates(self) -> None:
         """Forget the recent frames, because time jumped."""
-        for recent in (self._input, self._processing, self._latency):
+        for recent in (self._input, self._output, self._processing, self._latency):
             recent.reset()
         self._last_output = None
 
@@ -125,6 +151,12 @@ class FrameStatistics:
         return time.monotonic() - max(self._last_input or self._begun, self._listened)
 
     @property
+    def late_for(self) -> float | None:
+        """Return the seconds for which every frame has come too late; None where none did."""
+        late = self._late
+        return None if late is None else late[1] - late[0]
+
+    @property
     def engine_busy(self) -> float:
         """Return the seconds for which the engine has been at work on a frame; 0: it is not."""
         begun = self._inference_begun
@@ -138,11 +170,35 @@ class FrameStatistics:
     def summary(self) -> dict[str, str]:
         """Return rates and percentiles in words, for diagnostics."""
         return {
-            'input rate (Hz)': f'{self._input.rate:.1f}',
-            'output rate (Hz)': f'{self._processing.rate:.1f}',
+            'input rate (Hz)': f'{self._input.value:.1f}',
+            'output rate (Hz)': f'{self._output.value:.1f}',
             'latency p50/p95/p99 (ms)': _percentiles(self._latency),
             'processing p50/p95/p99 (ms)': _percentiles(self._processing),
         }
+
+
+class Stopwatch:
+    """Seconds of one stage after the other, from the moment it is made.
+
+    Attributes:
+        laps: seconds by name of the stage, in order.
+    """
+
+    def __init__(self) -> None:
+        """Start."""
+        self.laps: dict[str, float] = {}
+        self._begun = self._last = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        """End a stage; the next one begins."""
+        now = time.monotonic()
+        self.laps[stage] = now - self._last
+        self._last = now
+
+    @property
+    def total(self) -> float:
+        """Return the seconds until the last stage ended."""
+        return self._last - self._begun
 
 
 def _percentiles(recent: RollingStatistics) -> str:

@@ -17,13 +17,21 @@ OTHER_CHOICE = 'FASTDDS_BUILTIN_TRANSPORTS'
 BEFORE_KILTED = ('humble', 'iron', 'jazzy')
 
 
+def chosen_transport() -> str:
+    """Return the variable that chooses a transport of Fast DDS, with its value; empty for none."""
+    for name in (NEW_VARIABLE, OLD_VARIABLE, OTHER_CHOICE):
+        if os.environ.get(name):
+            return f'{name}={os.environ[name]}'
+    return ''
+
+
 def choose_transport_profile() -> Path | None:
     """Let Fast DDS use config/fastdds_shm.xml; must come before the first rclpy context.
 
     Returns:
         The profile; None where the user chose a transport, or where the file is not installed.
     """
-    if any(os.environ.get(name) for name in (NEW_VARIABLE, OLD_VARIABLE, OTHER_CHOICE)):
+    if chosen_transport():
         return None
     candidates = []
     with suppress(PackageNotFoundError, OSError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from contextlib import ExitStack
 import threading
+import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,14 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from hybrid_perception.buffers import BufferPool
 from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
 from hybrid_perception.objects.tracking import ObjectTracker
-from hybrid_perception.ros.camera_info import camera_info_for
+from hybrid_perception.ros.camera import Oddities, camera_info_for
 from hybrid_perception.ros.drift import DriftWatch
 from hybrid_perception.ros.engine import Engine
-from hybrid_perception.ros.inbox import Inbox
+from hybrid_perception.ros.inbox import Frame, Inbox
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
-from hybrid_perception.ros.statistics import FrameStatistics
-from hybrid_perception.ros.stopwatch import Stopwatch
+from hybrid_perception.ros.parameters import NodeParameters
+from hybrid_perception.ros.statistics import FrameStatistics, Stopwatch
 from hybrid_perception.scene import Scene, Style
 from hybrid_perception.segmentation import Segmentation
 from hybrid_perception.turns import Turns
@@ -34,9 +35,6 @@ POLL = 0.1
 QUIET = 5.0
 """Seconds for which a repeated error is not logged again."""
 
-SQUASHED = 1.25
-"""Ratio of two aspects from which on a picture is squashed enough to be warned of."""
-
 
 class Worker:
     """One activation's inference thread.
@@ -46,6 +44,7 @@ class Worker:
 
     Attributes:
         inbox: where the executor puts frames.
+        oddities: what is odd about the camera.
     """
 
     def __init__(
@@ -57,8 +56,9 @@ class Worker:
         drift: DriftWatch,
         *,
         topic: str,
+        camera_info_topic: str,
         turns: Turns,
-        max_latency: float,
+        parameters: NodeParameters,
         style: Callable[[], Style],
         wake: Callable[[], None],
         on_failure: Callable[[Exception], None],
@@ -72,8 +72,9 @@ class Worker:
             statistics: where frames are counted.
             drift: what looks at the scores.
             topic: the resolved input topic, for messages.
+            camera_info_topic: that of the camera's calibration, for messages.
             turns: who of this process may run the engine next.
-            max_latency: seconds; older frames are dropped; 0 is off.
+            parameters: those that do not change while the node is active.
             style: asked once per frame for the settings of the outputs.
             wake: lets the executor look anew at what it may take.
             on_failure: called in the thread with what ended it.
@@ -86,19 +87,28 @@ class Worker:
         drift.reset()
         self._topic = topic
         self._turns = turns
-        self._max_latency = max_latency
+        self._camera_info_topic = camera_info_topic
+        self._max_latency = parameters.max_latency
+        self._bit_depth = parameters.bit_depth
         self._style = style
         self._on_failure = on_failure
         self._tracker = ObjectTracker()
         self._buffers = BufferPool()
-        self.inbox = Inbox(node, topic, statistics, on_jump=self.forget, wake=wake)
+        self.inbox = Inbox(node, topic, statistics, on_jump=self._forget_rates, wake=wake)
+        self.oddities = Oddities(node, topic)
         self._camera_info: CameraInfo | None = None
         self._jumps = 0
         self._size: tuple[int, int] | None = None
-        self._told_of_excess = False
         self._ending = threading.Event()
+        self._in_hand = False
+        self._hand = threading.Lock()
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
+
+    @property
+    def calibrated(self) -> bool:
+        """Return whether the camera's calibration has come."""
+        return self._camera_info is not None
 
     def put_camera_info(self, message: CameraInfo) -> None:
         """Hand in the camera's calibration. Called by the executor."""
@@ -106,8 +116,11 @@ class Worker:
 
     def forget(self) -> None:
         """Drop the frame that waits and forget the rates, because time jumped."""
-        self._jumps += 1
         self.inbox.forget()
+        self._forget_rates()
+
+    def _forget_rates(self) -> None:
+        self._jumps += 1
         self._statistics.forget_rates()
         self._drift.reset()
 
@@ -118,6 +131,21 @@ class Worker:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def give_up(self) -> None:
+        """Count the frame in hand as forgotten: the thread did not end in time.
+
+        If its engine ever returns, nothing of the frame is published.
+        """
+        self._settle('forgotten')
+
+    def _settle(self, fate: str) -> bool:
+        """Put the frame in hand into one of the counts; return whether that was still to do."""
+        with self._hand:
+            held, self._in_hand = self._in_hand, False
+        if held:
+            self._statistics.settle(fate)
+        return held
+
     def _run(self) -> None:
         while not self._ending.is_set():
             if not self.inbox.wait(timeout=POLL):
@@ -125,37 +153,35 @@ class Worker:
             with ExitStack() as turn:
                 turn.enter_context(self._turns.take(self.inbox.waiting_since))
                 # Only now: while other cameras had their turn, a newer frame may have come.
-                message = self.inbox.take()
-                if message is not None and not self._answer(message, end_turn=turn.close):
+                frame = self.inbox.take()
+                if frame is not None and not self._answer(frame, end_turn=turn.close):
                     return
 
-    def _answer(self, message: Image | CompressedImage, end_turn: Callable[[], None]) -> bool:
+    def _answer(self, frame: Frame, end_turn: Callable[[], None]) -> bool:
         """Segment and publish a frame, or say why not; return False where the engine failed."""
+        message, self._in_hand = frame.message, True
         try:
-            self._handle(message, end_turn)
+            self._handle(frame, end_turn)
         except (EncodingError, ParameterError) as error:
-            self._statistics.count('bad')
+            self._settle('bad')
             self._node.get_logger().error(
                 f'dropped a frame of {self._topic} ({describe_msg(message)}): {error}',
                 throttle_duration_sec=QUIET)
         except Exception as error:  # handed to the executor, which ends the activation
-            self._statistics.count('forgotten')
+            self._settle('forgotten')
             if not self._ending.is_set():
                 self._on_failure(error)
             return False
         return True
 
-    def _handle(self, message: Image | CompressedImage, end_turn: Callable[[], None]) -> None:
-        watch, jumps, age = Stopwatch(), self._jumps, self._age(message)
-        if age is not None and 0.0 < self._max_latency < age:
-            self._statistics.count('late')
-            self._node.get_logger().warning(
-                f'dropped a frame of {self._topic}: {age:.2f} s old, max_latency is '
-                f'{self._max_latency} s', throttle_duration_sec=QUIET)
+    def _handle(self, frame: Frame, end_turn: Callable[[], None]) -> None:
+        message, jumps = frame.message, self._jumps
+        watch, age = Stopwatch(), self._age(message)
+        if self._drop_late(frame, age):
             return
         watched = self._outputs.watched()
         if not watched:
-            self._statistics.skip()
+            self._settle('unread')
             return
         rgb = self._read(message)
         self._note_size(rgb.shape[1], rgb.shape[0])
@@ -164,8 +190,14 @@ class Worker:
             segmentation = self._engine.segmenter.segment(rgb)
         end_turn()
         watch.lap('inference_time')
+        settled = jumps == self._jumps
+        # In the meantime it may have become too old, or been given up.
+        if not self._in_hand or self._drop_late(frame, self._age(message) if settled else None):
+            return
         self._publish(message, rgb, segmentation, watched)
         watch.lap('output_time')
+        if not self._settle('processed'):
+            return
         settled = jumps == self._jumps
         if settled and self._drift.watching:   # else the score may not even be made
             self._drift.add(segmentation.anomaly_score, seconds(message.header.stamp))
@@ -175,6 +207,22 @@ class Worker:
         self._outputs.publish_timing(watched, {
             'processing_time': watch.total, 'pipeline_latency': latency, 'cyclic_time': cycle,
             'waiting_time': age if settled else None, **watch.laps})
+
+    def _drop_late(self, frame: Frame, age: float | None) -> bool:
+        """Drop a frame that is too old; return whether it was.
+
+        Its time in this node counts whatever the stamp and the clocks say, except in simulated
+        time, which may run at any speed.
+        """
+        simulated = self._node.get_clock().ros_time_is_active
+        age = max(age or 0.0, 0.0 if simulated else time.monotonic() - frame.taken)
+        if not 0.0 < self._max_latency < age:
+            return False
+        self._settle('late')
+        self._node.get_logger().warning(
+            f'dropped a frame of {self._topic}: {age:.2f} s old, max_latency is '
+            f'{self._max_latency} s', throttle_duration_sec=QUIET)
+        return True
 
     def _publish(
         self, message: Image | CompressedImage, rgb: NDArray[np.uint8],
@@ -189,59 +237,42 @@ class Worker:
             scene, message.header, self._camera_info_of(scene, message, rgb.shape[:2]), watched)
 
     def _read(self, message: Image | CompressedImage) -> NDArray[np.uint8]:
-        self._warn_of_excess(message)
         try:
-            return rgb_from_msg(message, buffers=self._buffers)
+            rgb = rgb_from_msg(message, bit_depth=self._bit_depth, buffers=self._buffers)
+            self.oddities.look(message, self._bit_depth)
         except HybridPerceptionError:
             raise
         except Exception as error:  # whatever a camera sends, it is no failure of the engine
             raise EncodingError(f'cannot be read: {type(error).__name__}: {error}') from error
+        return rgb
 
     def _camera_info_of(
         self, scene: Scene, message: Image | CompressedImage, image: tuple[int, int]
     ) -> CameraInfo | None:
-        if self._camera_info is None:
+        info = self._camera_info
+        if info is None:
             return None
+        self.oddities.look_at_calibration(info, image, self._camera_info_topic)
         return camera_info_for(
-            self._camera_info, message.header, image=image,
+            info, message.header, image=image,
             region=self._engine.shown_region(image), output=scene.segmentation.label.shape)
 
     def _age(self, message: Image | CompressedImage) -> float | None:
         """Return the seconds since the stamp of a frame; None where that cannot be known."""
         stamp = seconds(message.header.stamp)
         now = 1e-9 * float(self._node.get_clock().now().nanoseconds)
-        # With use_sim_time the clock is 0 until /clock comes.
+        # A simulated clock says 0 until /clock has come.
         if stamp == 0.0 or now == 0.0 or not self.inbox.settled:
             return None
         return now - stamp
 
     def _note_size(self, width: int, height: int) -> None:
-        if self._size is None:
-            self._warn_of_squashing(width, height)
         if self._size is not None and self._size != (width, height):
             self._node.get_logger().info(
                 f'images of {self._topic} changed from {self._size[0]}x{self._size[1]} to '
                 f'{width}x{height}')
+        if self._size != (width, height):
+            shown = self._engine.roi.fit(height, width)
+            self.oddities.look_at_aspect(
+                (shown.height, shown.width), self._engine.manifest.input_size)
         self._size = (width, height)
-
-    def _warn_of_squashing(self, width: int, height: int) -> None:
-        rows, columns = self._engine.manifest.input_size
-        region = self._engine.roi.fit(height, width)
-        squashed = (columns / rows) / (region.width / region.height)
-        if max(squashed, 1 / squashed) > SQUASHED:
-            self._node.get_logger().warning(
-                f'images of {self._topic} are seen as {region.width}x{region.height} pixels, the '
-                f'model takes {columns}x{rows}: they are squashed by {squashed:.2f}, and more of '
-                'the unknown is missed; choose a region of that aspect by roi')
-
-    def _warn_of_excess(self, message: Image | CompressedImage) -> None:
-        if self._told_of_excess or isinstance(message, CompressedImage):
-            return
-        rows = message.height * 3 // 2 if message.encoding in ('nv12', 'nv21') else message.height
-        needed = message.step * rows
-        if needed and len(message.data) > needed:
-            self._told_of_excess = True
-            self._node.get_logger().warning(
-                f'images of {self._topic} have {len(message.data)} bytes, and step {message.step} '
-                f'x {rows} rows are {needed}: if pictures look sheared, the camera driver '
-                'announces a size that it does not send')

@@ -164,7 +164,7 @@ class Robot:
     def settled(self) -> int:
         """Return the number of frames that the node is through with."""
         counts = self.counts
-        return counts.processed + counts.bad + counts.late + counts.unread
+        return counts.processed + counts.bad + counts.late + counts.unread + counts.forgotten
 
     @property
     def counts(self) -> Any:

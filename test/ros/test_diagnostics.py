@@ -10,6 +10,10 @@ import threading
 
 import numpy as np
 import pytest
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.calibration.calibration_file import write_calibration
@@ -23,22 +27,81 @@ from hybrid_perception.ros.diagnostics import (
     judge_input,
 )
 from hybrid_perception.ros.drift import DriftReport
+from hybrid_perception.ros.graph import (
+    COMPRESSED,
+    IMAGE,
+    LASTING,
+    MOST,
+    Graph,
+    GraphWatch,
+    listed,
+    printable,
+)
+from hybrid_perception.ros.parameters import TABLE, type_parameters
+from hybrid_perception.ros.segmentation_node import SegmentationNode
 from hybrid_perception.ros.statistics import Counts
 from hybrid_perception.segmentation import Segmenter
 
 OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
-RAW, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+PARAMETERS = replace(
+    type_parameters({entry.name: entry.default for entry in TABLE}), max_latency=0.3)
+GRAPH = Graph(publishers=('/driver',))
 FINE = Health(
-    state='active', step='', fault='', topic='/camera/image_raw', publishers=1, heard=True,
-    silence=0.03, watchdog_timeout=2.0, counts=Counts(), rates={}, median_latency=0.05,
-    engine_busy=0.1, watched=('label',), engine={}, drift=DriftReport('not calibrated'),
-    wanted_type=RAW)
+    state='active', step='', fault='', topic='/camera/image_raw', compressed=False, graph=GRAPH,
+    heard=True, silence=0.03, parameters=PARAMETERS, counts=Counts(), rates={},
+    median_latency=0.05, late_for=None, engine_busy=0.1, watched=('label',), engine={},
+    drift=DriftReport('not calibrated'), camera_info_topic='/camera/camera_info')
+SILENT = {'heard': False, 'silence': 2.1}
+
+
+def graph(**fields):
+    return {'graph': replace(GRAPH, **fields)}
 
 
 @pytest.mark.parametrize(('change', 'bad', 'level', 'words'), [
     ({}, 0, OK, ['receiving /camera/image_raw']),
-    ({'heard': False, 'silence': 2.1, 'publishers': 0}, 0, WARN,
+    (SILENT | graph(publishers=()), 0, WARN,
      ['no image yet', 'nobody publishes /camera/image_raw']),
+    (SILENT | graph(publishers=(), elsewhere=('/cam/image',)), 0, WARN, ['there are /cam/image']),
+    (SILENT | graph(publishers=(), other_transport='/camera/image_raw/compressed'), 0, WARN,
+     ['image_transport: compressed', '/camera/image_raw/compressed']),
+    ({'silence': 3.0, 'last_publishers': ('/driver',)} | graph(publishers=()), 0, WARN,
+     ['no image for 3.0 s', '/driver is gone']),
+    ({'silence': 3.0, 'last_publishers': ('/rosbag2_player',)} | graph(publishers=()), 0, WARN,
+     ['recording has ended', '/rosbag2_player']),
+    (SILENT | graph(publishers=(), wrong_type=(('/driver', COMPRESSED),)) | {
+        'topic': '/camera/image_raw/compressed'}, 0, WARN,
+     ['has type sensor_msgs/msg/CompressedImage', '/driver', 'image_transport: compressed',
+      'drop /compressed', 'image:=/camera/image_raw']),
+    (SILENT | graph(publishers=(), wrong_type=(('/driver', IMAGE),)) | {'compressed': True}, 0,
+     WARN, ['has type sensor_msgs/msg/Image', 'image_transport: raw']),
+    (SILENT | graph(publishers=(), wrong_type=(('/driver', 'std_msgs/msg/String'),)), 0, WARN,
+     ['has type std_msgs/msg/String', 'this node reads sensor_msgs/Image']),
+    (SILENT | graph(incompatible=(('/driver', 'reliability'),)), 0, WARN,
+     ['the QoS of /driver', 'reliability', 'qos_overrides./camera/image_raw.subscription']),
+    (graph(publishers=('/left', '/right')), 0, OK, ['receiving']),
+    (graph(crowd=('/left', '/right')), 0, WARN,
+     ['2 publishers on /camera/image_raw (/left, /right)']),
+    (graph(crowd=('/left', '/right')) | {'mixed_clocks': True}, 0, WARN,
+     ['/left, /right', 'stamps interleave']),
+    ({'mixed_clocks': True}, 0, WARN, ['(/driver) go back and forth']),
+    ({'clock_missing': True, 'median_latency': None}, 0, WARN,
+     ['use_sim_time is set and /clock has no publisher']),
+    ({'clock_missing': True, 'median_latency': None} | graph(clocks=1), 0, WARN,
+     ['/clock is silent']),
+    ({'median_latency': -0.4}, 0, WARN, ['0.40 s ahead']),
+    ({'median_latency': -0.001}, 0, OK, ['receiving']),
+    ({'late_for': 0.0}, 0, OK, ['receiving']),
+    ({'late_for': 1.5}, 0, WARN, ['nothing is published', 'older than max_latency (0.3 s)']),
+    ({'late_for': 2.5}, 0, ERROR, ['nothing is published', 'for 2.5 s']),
+    ({'late_for': 2.5, 'silence': 9.0}, 2, WARN, ['no image for 9.0 s', '2 bad frame']),
+    (graph(namesakes=1), 0, WARN, ['2 nodes have the name of this one']),
+    (graph(namesakes=1) | {'state': 'unconfigured'}, 0, WARN, ['2 nodes have the name']),
+    (graph(rivals=('/other',)), 0, WARN, ['/other segments /camera/image_raw as well']),
+    ({'watched': ('camera_info',), 'calibrated': False}, 0, WARN,
+     ['no calibration came on /camera/camera_info', 'remap camera_info']),
+    ({'calibrated': False}, 0, OK, ['receiving']),
+    ({'oddities': ('sheared',), 'late_for': 3.0}, 0, ERROR, ['nothing is published', 'sheared']),
     ({'heard': False, 'silence': 2.1}, 0, WARN,
      ['no image yet', '/camera/image_raw', 'fastdds_shm.xml', 'FASTDDS_DEFAULT_PROFILES_FILE']),
     ({'silence': 3.2}, 0, WARN, ['no image for 3.2 s', 'fastdds_shm.xml']),
@@ -48,14 +111,6 @@ FINE = Health(
     ({}, 3, WARN, ['3 bad frame']),
     ({'median_latency': 4e8}, 0, WARN, ['400000000 s off', 'use_sim_time']),
     ({'median_latency': None}, 0, OK, ['receiving']),
-    ({'clock_missing': True}, 0, WARN, ['use_sim_time is set', 'nothing publishes /clock']),
-    ({'senders': (('/driver', COMPRESSED),)}, 0, WARN,
-     [f'/camera/image_raw has type {COMPRESSED}', 'subscribes to sensor_msgs/msg/Image',
-      "image_transport to 'compressed'"]),
-    ({'senders': (('/driver', 'sensor_msgs/msg/PointCloud2'),)}, 0, WARN,
-     ['has type sensor_msgs/msg/PointCloud2', 'remap image']),
-    ({'senders': (('/left', RAW), ('/right', RAW))}, 0, WARN, ['2 publishers (/left, /right)']),
-    ({'senders': (('/driver', RAW),)}, 0, OK, ['receiving']),
 ])
 def test_the_input_is_judged(change, bad, level, words):
     verdict = judge_input(replace(FINE, **change), bad)
@@ -67,6 +122,9 @@ def test_the_input_is_judged(change, bad, level, words):
 @pytest.mark.parametrize(('change', 'level', 'words'), [
     ({}, OK, 'segmenting'),
     ({'watched': ()}, OK, 'nobody reads an output'),
+    ({'late_for': 1.0}, WARN, 'too late'),
+    ({'late_for': 3.0}, ERROR, 'too late'),
+    (SILENT, OK, 'waiting for images'),
     ({'engine_busy': 2.1}, WARN, 'at work on one frame for 2.1 s'),
     ({'engine_busy': 2.1, 'fault': 'inference failed'}, ERROR, 'inference failed'),
     ({'fault': 'configure failed: x.json', 'state': 'unconfigured'}, ERROR, 'x.json'),
@@ -79,13 +137,6 @@ def test_the_inference_is_judged(change, level, words):
     assert words in verdict[1]
 
 
-def test_frames_that_are_all_too_late_are_no_segmenting():
-    level, words = judge_inference(FINE, new_late=9, new_processed=0)
-    assert level == WARN
-    assert 'nothing is published: all 9 frames' in words
-    assert judge_inference(FINE, new_late=9, new_processed=1)[0] == OK
-
-
 def test_an_engine_that_hangs_is_told(make_robot, picture, monkeypatch):
     robot = make_robot(watchdog_timeout=0.2, **{'diagnostic_updater.period': 0.1}).start('label')
     segmenter, go_on = robot.node._engine.segmenter, threading.Event()
@@ -95,7 +146,8 @@ def test_an_engine_that_hangs_is_told(make_robot, picture, monkeypatch):
     robot.spin_until(lambda: 'at work on one frame' in robot.status('inference').message)
     assert robot.status('inference').level == WARN
     go_on.set()
-    robot.spin_until(lambda: robot.status('inference').message == 'segmenting')
+    robot.spin_until(lambda: robot.status('inference').level == OK)
+    assert robot.status('inference').message == 'waiting for images'
 
 
 @pytest.mark.parametrize(('state', 'report', 'level', 'words'), [
@@ -245,3 +297,190 @@ def test_no_image_yet_is_reported(make_robot):
     robot = make_robot(watchdog_timeout=0.3).start('label')
     robot.spin_until(lambda: 'no image yet' in robot.status('input').message)
     assert any('no image yet' in line for line in robot.log)
+
+
+@pytest.mark.parametrize(('variables', 'words'), [
+    ({}, 'this node runs without it'),
+    ({'FASTDDS_DEFAULT_PROFILES_FILE': '/x.xml'}, 'FASTDDS_DEFAULT_PROFILES_FILE=/x.xml'),
+    ({'FASTDDS_BUILTIN_TRANSPORTS': 'LARGE_DATA'}, 'FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA'),
+])
+def test_images_that_get_lost_are_told_with_the_transport_of_the_node(
+        variables, words, monkeypatch):
+    for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE',
+                 'FASTDDS_BUILTIN_TRANSPORTS'):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    message = judge_input(replace(FINE, **SILENT), 0)[1]
+    assert words in message
+    assert '/driver' in message
+
+
+def test_names_from_outside_are_cut_and_printed_safely():
+    assert printable('a\n[ERROR] forged\x1b[31m') == r'a\n[ERROR] forged\x1b[31m'
+    assert len(printable('x' * 10_000)) < 70
+    many = tuple(f'/node{number}' for number in range(MOST + 3))
+    assert listed(many).endswith('and 3 more')
+
+
+def test_a_node_that_has_just_ended_is_no_second_one(monkeypatch):
+    seen = [Graph(namesakes=1, rivals=('/a',), publishers=('/b', '/c'))]
+    now = [100.0]
+    monkeypatch.setattr('hybrid_perception.ros.graph._survey', lambda *_, **__: seen[0])
+    monkeypatch.setattr('hybrid_perception.ros.graph.time.monotonic', lambda: now[0])
+    watch = GraphWatch(None, '/image', compressed=False)
+
+    def doubles():
+        found = watch.look(None)
+        return found.namesakes, found.rivals, found.crowd
+
+    assert doubles() == (0, (), ())
+    now[0] += LASTING / 2
+    assert doubles() == (0, (), ())
+    now[0] += LASTING
+    assert doubles() == (1, ('/a',), ('/b', '/c'))
+    seen[0] = Graph(publishers=('/c',))
+    assert doubles() == (0, (), ())
+    seen[0] = Graph(namesakes=1)
+    assert doubles() == (0, (), ())
+
+
+def activate(robot):
+    """Activate the node though no camera that it can hear is there."""
+    assert robot.node.trigger_configure().name == 'SUCCESS'
+    assert robot.node.trigger_activate().name == 'SUCCESS'
+
+
+def input_message(robot, words):
+    robot.spin_until(lambda: words in robot.status('input').message)
+    status = robot.status('input')
+    return status.level, status.message
+
+
+def test_a_raw_node_on_a_compressed_topic_names_the_type(make_robot):
+    robot = make_robot(watchdog_timeout=0.2)
+    robot.probe.destroy_publisher(robot.camera)
+    activate(robot)
+    context = Context()   # a participant has one type for each topic
+    context.init()
+    driver = Node('driver', context=context)
+    try:
+        driver.create_publisher(CompressedImage, '/image', 1)
+        level, message = input_message(robot, 'has type sensor_msgs/msg/CompressedImage')
+        assert (level, '(from /driver)' in message) == (WARN, True)
+        assert 'fastdds' not in message
+    finally:
+        driver.destroy_node()
+        context.try_shutdown()
+
+
+def test_the_topic_of_the_other_transport_and_those_of_other_cameras_are_named(make_robot):
+    robot = make_robot(watchdog_timeout=0.2)
+    robot.probe.destroy_publisher(robot.camera)
+    activate(robot)
+    input_message(robot, 'set image_transport: compressed for /image/compressed')
+    robot.probe.destroy_publisher(robot.jpeg_camera)
+    robot.probe.create_publisher(Image, '/front/image_raw', 1)
+    _, message = input_message(robot, 'there are /front/image_raw')
+    assert '/perception/label' not in message, 'its own outputs are no cameras'
+
+
+def test_a_qos_that_does_not_fit_is_named(make_robot):
+    robot = make_robot(
+        watchdog_timeout=0.2, **{'qos_overrides./image.subscription.reliability': 'reliable'})
+    activate(robot)
+    level, message = input_message(robot, 'the QoS of /probe does not fit')
+    assert (level, 'qos_overrides./image.subscription' in message) == (WARN, True)
+
+
+def test_a_camera_that_goes_away_is_named(make_robot, picture):
+    robot = make_robot(watchdog_timeout=0.3).start('label')
+    robot.send(robot.image(picture))
+    robot.spin_until(lambda: robot.node._diagnostics._last_publishers == ('/probe',))
+    robot.probe.destroy_publisher(robot.camera)
+    level, _ = input_message(robot, '/probe is gone from /image')
+    assert level == WARN
+
+
+def test_frames_that_all_come_too_late_are_an_error_at_last(make_robot, picture):
+    robot = make_robot(watchdog_timeout=0.3, max_latency=0.5).start('label')
+    seen = set()
+
+    def failing():
+        message = robot.image(picture)
+        message.header.stamp = robot.probe.get_clock().now().to_msg()
+        message.header.stamp.sec -= 2
+        robot.send(message)
+        statuses = [report.status[:2] for report in robot.received['diagnostics']]
+        seen.update(status.level for pair in statuses for status in pair)
+        return statuses and all(status.level == ERROR for status in statuses[-1])
+
+    robot.spin_until(failing)
+    assert WARN in seen
+    robot.send(robot.image(picture))
+    assert robot.status('inference').message == 'segmenting'
+
+
+def test_two_cameras_on_one_topic_are_named(make_robot, picture):
+    robot = make_robot().start('label')
+    other = Node('other_camera', context=robot.context)
+    other.create_publisher(Image, '/image', 1)
+    _, message = input_message(robot, '2 publishers on /image')
+    assert '/probe' in message
+    assert '/other_camera' in message
+    other.destroy_node()
+
+
+def test_two_nodes_of_one_name_and_two_on_one_camera_are_told(make_robot):
+    first = make_robot().start('label')
+    second = make_robot()
+    input_message(first, '2 nodes have the name of this one')
+    assert second.node.trigger_configure().name == 'SUCCESS'
+    rival = SegmentationNode(
+        context=first.context, node_name='rival',
+        parameter_overrides=[Parameter('model_path', value=first.node.parameters.model_path)])
+    assert rival.trigger_configure().name == 'SUCCESS'
+    assert rival.trigger_activate().name == 'SUCCESS'
+    input_message(first, '/rival segments /image as well')
+    rival.close()
+
+
+def test_simulated_time_without_a_clock_is_told(make_robot, picture):
+    robot = make_robot(use_sim_time=True).start('label')
+    robot.send(robot.image(picture))
+    # Reports bear the time of the node's clock, which stands at 0, so none is known to be fresh.
+    robot.spin_until(lambda: any(report.status[1].message == 'segmenting'
+                                 for report in robot.received['diagnostics'][-1:]))
+    first, second = robot.received['diagnostics'][-1].status[:2]
+    assert first.level == WARN, first.message
+    assert 'use_sim_time is set and /clock has no publisher' in first.message
+    assert second.message == 'segmenting'
+    assert {value.key: value.value for value in second.values}[
+        'latency p50/p95/p99 (ms)'] == 'none yet'
+
+
+def test_a_calibration_that_does_not_come_or_does_not_fit_is_told(make_robot, picture):
+    robot = make_robot().start('camera_info')
+    robot.send(robot.image(picture))
+    input_message(robot, 'no calibration came on /camera_info')
+    sent = CameraInfo(width=1920, height=1080, k=[float(value) for value in range(9)])
+    robot.calibration.publish(sent)
+    robot.spin_until(lambda: robot.node._worker.calibrated)
+    robot.send(robot.image(picture))
+    _, message = input_message(robot, '/camera_info is for 1920x1080')
+    assert 'pictures are 96x48' in message
+    passed = robot.received['camera_info'][-1]
+    assert (passed.width, passed.height, list(passed.k)) == (1920, 1080, list(sent.k))
+
+
+def test_unknown_parameters_are_named_with_what_is_near(make_robot):
+    robot = make_robot(anomaly_treshold=1.0, **{
+        'zzz': 1, 'qos_overrides./perception/labl.publisher.depth': 5})
+    assert len([line for line in robot.log if 'is unknown and ignored' in line]) == 2
+    robot.start('label')
+    message = robot.status('input').message
+    assert 'anomaly_treshold is unknown and ignored; anomaly_threshold is near' in message
+    assert 'parameter zzz is unknown and ignored;' in message + ';'
+    assert ('qos_overrides./perception/labl.publisher.depth is unknown and ignored; '
+            'qos_overrides./perception/label.publisher.depth is near') in message
+    assert len([line for line in robot.log if 'is unknown and ignored' in line]) == 3

@@ -143,12 +143,3 @@ def test_the_range_of_the_confidence_is_the_model_s_unless_it_is_set():
     assert frame_style(type_parameters(values), 1.0, 10.5).confidence_range == 10.5
     values['confidence_range'] = 2.0
     assert frame_style(type_parameters(values), 1.0, 10.5).confidence_range == 2.0
-
-
-def test_a_parameter_that_does_not_exist_is_named_with_the_nearest_one(make_robot):
-    robot = make_robot(anomaly_treshold=1.0, operating_point='fpr1',
-                       **{'qos_overrides./image.subscription.depth': 2})
-    said = [line for line in robot.log if 'is not known and has no effect' in line]
-    assert len(said) == 1
-    assert "parameter 'anomaly_treshold'" in said[0]
-    assert 'did you mean anomaly_threshold?' in said[0]

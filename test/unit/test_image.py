@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from hybrid_perception.exceptions import EncodingError
-from hybrid_perception.image import SUPPORTED_ENCODINGS, byte_view, to_rgb
+from hybrid_perception.image import (
+    SUPPORTED_ENCODINGS,
+    byte_view,
+    excess_bytes,
+    greatest_value,
+    to_rgb,
+)
 
 RGB = np.array([[[250, 10, 20], [5, 130, 40]], [[1, 2, 3], [90, 80, 70]]], np.uint8)
 HIGH_BYTES_LITTLE = np.stack([np.full_like(RGB, 77), RGB], axis=-1)
@@ -174,3 +180,48 @@ def test_byte_view_does_not_copy_a_contiguous_array():
     view = byte_view(score)
     score[0, 0] = 1
     assert bytes(view[:4]) == score.tobytes()[:4] != bytes(4)
+
+@pytest.mark.parametrize(('bit_depth', 'value', 'pixel'), [
+    (10, 0, 0), (10, 512, 128), (10, 1023, 255), (12, 2048, 128), (12, 4095, 255), (8, 77, 77),
+    (12, 4096, 255), (12, 65535, 255), (16, 4095, 15)])
+@pytest.mark.parametrize(('order', 'is_bigendian'), [('<u2', False), ('>u2', True)])
+@pytest.mark.parametrize('padding', [0, 1, 6])
+def test_fewer_bits_than_sixteen_fill_the_eight(
+        bit_depth, value, pixel, order, is_bigendian, padding):
+    data = pad(np.full((2, 2), value, order).view(np.uint8), padding)
+    found = to_rgb(data, height=2, width=2, encoding='mono16', step=4 + padding,
+                   is_bigendian=is_bigendian, bit_depth=bit_depth)
+    np.testing.assert_array_equal(found, np.full((2, 2, 3), pixel))
+
+
+@pytest.mark.parametrize('encoding', ['rgb16', 'bgr16', 'bayer_rggb16'])
+def test_twelve_bits_look_like_the_sixteen_they_were_cut_from(encoding):
+    channels = 1 if encoding.startswith('bayer') else 3
+    whole = np.random.default_rng(2).integers(0, 2**16, (16, 16 * channels)).astype('<u2')
+    same = [to_rgb((whole >> 16 - bits).astype('<u2').tobytes(), height=16, width=16,
+                   encoding=encoding, step=32 * channels, bit_depth=bits) for bits in (16, 12)]
+    np.testing.assert_array_equal(*same)
+
+
+@pytest.mark.parametrize('encoding', ['nv12', 'nv21'])
+def test_planes_whose_place_cannot_be_known_are_refused(encoding):
+    step, rows = 8, 6
+    fits = bytes(step * rows + step - 1)   # padding at the end moves no plane
+    assert to_rgb(fits, height=4, width=8, encoding=encoding, step=step).shape == (4, 8, 3)
+    with pytest.raises(EncodingError, match='has 48 bytes; data has 56'):
+        to_rgb(bytes(step * (rows + 1)), height=4, width=8, encoding=encoding, step=step)
+
+
+def test_bytes_behind_the_rows_are_counted():
+    assert excess_bytes(bytes(24), 'rgb8', 2, 12) == 0
+    assert excess_bytes(bytes(30), 'rgb8', 2, 12) == 6
+    assert excess_bytes(bytes(13), 'nv12', 2, 4) == 1
+    assert excess_bytes(bytes(13), 'xyz17', 2, 4) == 0
+
+
+def test_the_greatest_value_is_that_of_sixteen_bits_in_either_order():
+    data = np.array([3, 4095, 7], '<u2').tobytes()
+    assert greatest_value(data, 'mono16', is_bigendian=False) == 4095
+    assert greatest_value(np.array([3, 4095], '>u2').tobytes(), 'rgb16', is_bigendian=True) == 4095
+    assert greatest_value(data, 'mono8', is_bigendian=False) == 0
+    assert greatest_value(b'', 'mono16', is_bigendian=False) == 0

@@ -160,6 +160,18 @@ def test_frames_are_taken_as_far_apart_as_in_the_drive(reference):
     assert monitor.state.frames == 15
 
 
+def test_frames_that_overtake_each_other_or_have_no_stamp_lose_nothing(reference):
+    monitor = DriftMonitor(reference, 1.5)
+    seen = []
+    for number, score in enumerate(drive(5, 4)):
+        monitor.add(score, 1000 + number * PERIOD)
+        monitor.add(score, 1000 + number * PERIOD - 0.01)   # too near to the last to count
+        seen.append(monitor.state.frames)
+    assert seen == [1, 2, 3, 4]
+    monitor.add(drive(5, 1)[0], 0.0)
+    assert monitor.state.frames == 5
+
+
 def test_time_that_jumps_back_starts_anew_and_ignored_frames_do_not_count(reference):
     monitor = DriftMonitor(reference, 1.5)
     for number, score in enumerate(drive(5, reference.window + 3)):

@@ -61,9 +61,15 @@ def test_after_a_pause_nothing_is_the_same():
 def test_time_that_jumps_back_and_reset_forget_but_never_give_an_id_twice():
     tracker = ObjectTracker()
     assert ids(tracker, 10.0, at(0), at(100)) == [1, 2]
-    assert ids(tracker, 0.0, at(0), at(100)) == [3, 4]
+    assert ids(tracker, 5.0, at(0), at(100)) == [3, 4]
     tracker.reset()
-    assert ids(tracker, 0.1, at(0)) == [5]
+    assert ids(tracker, 5.1, at(0)) == [5]
+
+
+def test_frames_that_overtake_each_other_or_have_no_stamp_keep_the_ids():
+    tracker = ObjectTracker()
+    for stamp in (10.0, 10.1, 10.09, 10.2, 0.0, 10.3, 10.25, 10.4):
+        assert ids(tracker, stamp, at(0), at(100)) == [1, 2], stamp
 
 
 def test_one_object_goes_on_where_two_could_and_the_best_fit_wins():
