@@ -235,4 +235,4 @@ def _upper_bits(
     if bit_depth == 16:
         return table[:, 0 if is_bigendian else 1 :: 2]
     values: NDArray[np.uint16] = table.view('>u2' if is_bigendian else '<u2')
-    return np.minimum(values >> (bit_depth - 8), 255).astype(np.uint8)
+    return np.asarray(np.minimum(values >> (bit_depth - 8), 255), np.uint8)
