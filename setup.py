@@ -64,14 +64,14 @@ setup(
     extras_require={
         'ros': [f'{wheel}; platform_machine == "x86_64"' for wheel in ROS_WHEELS],
         # Bags in and out without ROS. Not for the node: a robot need not have it.
-        'replay': ['mcap>=1.2,<2', 'rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
+        'replay': ['mcap>=1.2,<2', 'rosbags>=0.11,<0.12', 'tqdm>=4.66,<5', 'zstandard>=0.20,<1'],
         'openvino': ['openvino>=2024.4,<2027'],
         'tensorrt': ['tensorrt>=10.3,<12'],
         # What `make benchmark` measures beside the product; nothing of it is needed by it.
         'benchmark': ['numba>=0.61,<1', 'openvino>=2024.4,<2027'],
         # Rerun's viewer, 500 MB installed; `hybrid-perception view --html` does without.
         'view': ['mcap>=1.2,<2', 'rerun-sdk>=0.41,<0.42', 'rosbags>=0.11,<0.12',
-                 'tqdm>=4.66,<5'],
+                 'tqdm>=4.66,<5', 'zstandard>=0.20,<1'],
         'test': [
             'catkin_pkg>=1.0,<2',
             'mcap>=1.2,<2',
@@ -85,6 +85,7 @@ setup(
             'scikit-learn>=1.3,<2',
             'tqdm>=4.66,<5',
             'types-jsonschema>=4.17,<5',
+            'zstandard>=0.20,<1',
         ],
     },
     entry_points={

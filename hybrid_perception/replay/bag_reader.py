@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+import re
 import shutil
 import tempfile
 from types import TracebackType
@@ -25,6 +26,7 @@ from hybrid_perception.replay.mcap_file import MAGIC, Channel, McapFile
 from hybrid_perception.replay.typestore import load_ros1_typestore, load_typestore
 
 _SQLITE, _ROS1, _ZSTANDARD = b'SQLite format 3\0', b'#ROSBAG V2.0', b'\x28\xb5\x2f\xfd'
+_PATHS = re.compile(r'relative_file_paths:((?:\s*-\s+\S+)+|\s*\[[^\]]*\])')
 _PACKED = ('.mcap.zstd', '.mcap.zst', '.db3.zstd', '.db3.zst')
 
 
@@ -210,13 +212,9 @@ class BagReader:
                 self._notes.append(
                     f'{self._path} has no metadata.yaml: its recorder did not finish')
             return
-        from ruamel.yaml import YAML
-
-        named: list[str] = []
-        with suppress(Exception):  # a hint only
-            document = YAML(typ='safe').load(metadata)
-            named = [str(name) for name in document['rosbag2_bagfile_information'][
-                'relative_file_paths']]
+        # Read as text: it is a hint, and may be damaged.
+        found = _PATHS.search(metadata.read_text(encoding='utf-8', errors='replace'))
+        named = re.findall(r'[^\s\[\],"\'-][^\s\[\],"\']*', found[1]) if found else []
         present = {file.name for file in files}
         missing = [name for name in named if Path(name).name not in present]
         if missing and len(present) < len(named):

@@ -18,7 +18,7 @@ import setuptools
 ROOT = Path(__file__).resolve().parents[2]
 NAME = 'hybrid_perception'
 # Imported late, where installed: the extras `openvino`, `tensorrt`, `replay` and `view`.
-OPTIONAL = {'openvino', 'rerun', 'rosbags', 'tensorrt', 'torch', 'tqdm'}
+OPTIONAL = {'mcap', 'openvino', 'rerun', 'rosbags', 'tensorrt', 'tqdm', 'zstandard'}
 # rosdep keys that one would guess and that do not exist: `rosdep install` would fail for everyone.
 NO_ROSDEP_KEYS = {'cuda-python', 'modelopt', 'onnx', 'onnxruntime', 'polygraphy', 'tensorrt'}
 
@@ -74,7 +74,7 @@ def test_node_script_asks_env_for_python(setup_keywords):
 
 def test_launch_files_have_names_of_their_own():
     names = [path.name for path in ROOT.rglob('*.launch.*')
-             if not {'.venv', 'build', 'install'} & set(path.relative_to(ROOT).parts)]
+             if not {'.venv', 'build', 'install', 'runs'} & set(path.relative_to(ROOT).parts)]
     assert len(names) == len(set(names)), 'ros2 launch refuses a name that occurs twice'
 
 
