@@ -170,7 +170,8 @@ clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
 
 .PHONY: train
 train: $(STAMPS)/package $(TRAINING)  ## train your own: make train CONFIG=my.yaml RUN=runs/mine
-	@$(BIN)/hybrid-training train --config $(CONFIG) --output $(RUN) --data $(DATA)
+	@env $$($(BIN)/python -m hybrid_training.allocator) \
+	  $(BIN)/hybrid-training train --config '$(CONFIG)' --output '$(RUN)' --data '$(DATA)'
 
 .PHONY: claim
 claim: $(STAMPS)/package $(TRAINING) | $(RENDERED)  ## show the paper's claim: train what is missing, write docs/results.md

@@ -64,15 +64,17 @@ setup(
     extras_require={
         'ros': [f'{wheel}; platform_machine == "x86_64"' for wheel in ROS_WHEELS],
         # Bags in and out without ROS. Not for the node: a robot need not have it.
-        'replay': ['rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
+        'replay': ['mcap>=1.2,<2', 'rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
         'openvino': ['openvino>=2024.4,<2027'],
         'tensorrt': ['tensorrt>=10.3,<12'],
         # What `make benchmark` measures beside the product; nothing of it is needed by it.
         'benchmark': ['numba>=0.61,<1', 'openvino>=2024.4,<2027'],
         # Rerun's viewer, 500 MB installed; `hybrid-perception view --html` does without.
-        'view': ['rerun-sdk>=0.41,<0.42', 'rosbags>=0.11,<0.12', 'tqdm>=4.66,<5'],
+        'view': ['mcap>=1.2,<2', 'rerun-sdk>=0.41,<0.42', 'rosbags>=0.11,<0.12',
+                 'tqdm>=4.66,<5'],
         'test': [
             'catkin_pkg>=1.0,<2',
+            'mcap>=1.2,<2',
             'mypy>=1.11,<3',
             'onnx>=1.17,<2',
             'pytest>=7.4,<8.4',

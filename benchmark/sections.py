@@ -45,4 +45,5 @@ SECTIONS = (
     Section('graph_variants', 'Ways from stride 4 to full size', learned=True),
     Section('native_tail', 'A native loop instead of the tail in the graph'),
     Section('encoders', 'Encoders'),
+    Section('training_speed', 'Training'),
 )

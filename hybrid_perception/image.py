@@ -234,5 +234,5 @@ def _upper_bits(
     """Bring rows of 16-bit values, as bytes, to the upper 8 of their bits."""
     if bit_depth == 16:
         return table[:, 0 if is_bigendian else 1 :: 2]
-    values = table.view('>u2' if is_bigendian else '<u2') >> (bit_depth - 8)
-    return np.minimum(values, 255).astype(np.uint8)
+    values: NDArray[np.uint16] = table.view('>u2' if is_bigendian else '<u2')
+    return np.asarray(np.minimum(values >> (bit_depth - 8), 255), np.uint8)

@@ -30,8 +30,7 @@ from hybrid_perception.manifest import Manifest, load_manifest
 from hybrid_perception.objects.open_set_object import ObjectGate
 from hybrid_perception.outputs import check_page
 from hybrid_perception.replay.bag_reader import BagReader
-from hybrid_perception.replay.bag_source import holds_bag
-from hybrid_perception.replay.source import BAG_SUFFIXES
+from hybrid_perception.replay.source import is_bag
 from hybrid_perception.view.bag_view import BagView, score_nodes
 from hybrid_perception.view.browser import open_page
 from hybrid_perception.view.drive_view import DriveView
@@ -191,7 +190,7 @@ def _open(
     path = arguments.input
     if not path.exists():
         raise ParameterError(f'{path} does not exist; view takes a bag, or --model and a drive')
-    bag = path.suffix in BAG_SUFFIXES or (path.is_dir() and holds_bag(path))
+    bag = is_bag(path)
     if bag and (arguments.model is None or _has_scores(path)):
         if len(arguments.topic) > 1:
             raise ParameterError('a view shows one camera; give one --topic')

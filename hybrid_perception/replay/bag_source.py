@@ -23,12 +23,6 @@ from hybrid_perception.replay.frame import (
 IMAGE_TYPES = (RAW_TYPE, COMPRESSED_TYPE)
 
 
-def holds_bag(folder: Path) -> bool:
-    """Say whether a folder is a bag, complete or not."""
-    return any(path.name == 'metadata.yaml' or path.suffix in ('.mcap', '.db3')
-               for path in folder.iterdir())
-
-
 class BagSource:
     """The images of some topics of a bag, in the order of recording."""
 
@@ -61,6 +55,8 @@ class BagSource:
         with BagReader(self._path) as reader:
             for index, record in enumerate(settled(reader.records(tuple(self.topics)))):
                 yield _frame(index, record)
+            # Damage is found where it is read.
+            self.notes += [note for note in reader.notes if note not in self.notes]
 
 
 def settled(records: Iterator[Record]) -> Iterator[Record]:

@@ -105,7 +105,7 @@ class _Bag:
             message = record.message()
         except EncodingError as error:
             return Unplayable(f'at {record.log_time} ns: {error}')
-        content = (ros2_content(message, record.type) if self._path.suffix == '.bag'
+        content = (ros2_content(message, record.type) if record.serialization == 'ros1'
                    else bytes(record.content))
         return record.topic, record.log_time, content
 

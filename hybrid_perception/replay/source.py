@@ -10,12 +10,13 @@ from typing import Protocol
 
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.picture import PICTURE_SUFFIXES
-from hybrid_perception.replay.bag_source import BagSource, holds_bag
+from hybrid_perception.replay.bag_reader import bag_files, is_bag_file
+from hybrid_perception.replay.bag_source import BagSource
 from hybrid_perception.replay.folder_source import FolderSource, clip_of
 from hybrid_perception.replay.frame import Frame
 from hybrid_perception.replay.video_source import VideoSource
 
-BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
+_BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
 
 
 class Source(Protocol):
@@ -42,8 +43,11 @@ class Source(Protocol):
 
 
 def is_bag(path: Path) -> bool:
-    """Say whether a path looks like a bag of ROS 1 or 2."""
-    return path.suffix in BAG_SUFFIXES or (path.is_dir() and holds_bag(path))
+    """Say whether a path is a bag of ROS 1 or 2, complete or not, by what is in it."""
+    if path.is_dir():
+        return (path / 'metadata.yaml').is_file() or bool(bag_files(path))
+    # A file of that name that is none is named as such, and not taken for a video.
+    return is_bag_file(path) or path.suffix in _BAG_SUFFIXES
 
 
 def open_source(

@@ -30,3 +30,11 @@ def load_typestore() -> Typestore:
     store = get_typestore(Stores.ROS2_JAZZY)
     register_detections(store)
     return store
+
+
+@cache
+def load_ros1_typestore() -> Typestore:
+    """Load the same messages as ROS 1 has them, whose headers have a counter."""
+    from rosbags.typesys import Stores, get_typestore
+
+    return get_typestore(Stores.ROS1_NOETIC)

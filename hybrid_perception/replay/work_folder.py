@@ -14,8 +14,8 @@ from typing import Any
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.files import json_text, read_json, write_json
 from hybrid_perception.replay.bag_reader import BagReader
+from hybrid_perception.replay.mcap_file import complete_size, finish, is_truncated
 from hybrid_perception.replay.message import Message
-from hybrid_perception.replay.truncated_mcap import complete_size, is_truncated, mend
 
 _SETTINGS, _SKIPPED = 'settings.json', 'skipped.jsonl'
 
@@ -108,7 +108,7 @@ class WorkFolder:
             file = self._file(attempt)
             with suppress(OSError):   # it is read as it is, then
                 if is_truncated(file):
-                    mend(file)
+                    finish(file)
         return self._file(self._farthest() or self._attempt)
 
     def _file(self, attempt: Path) -> Path:

@@ -110,7 +110,7 @@ class SegmentationNode(LifecycleNode):
 
     def _choose_camera_info_topic(self) -> str:
         """Return where camera_info is remapped to, else the topic beside the camera's images."""
-        remapped = self.resolve_topic_name('camera_info')
+        remapped: str = self.resolve_topic_name('camera_info')
         if remapped != self.resolve_topic_name('camera_info', only_expand=True):
             return remapped
         return f'{self.resolve_topic_name("image").rpartition("/")[0]}/camera_info'

@@ -41,7 +41,7 @@ class Counts:
     @property
     def under_way(self) -> int:
         """Return the frames that wait or are being worked on."""
-        return 2 * self.received - sum(getattr(self, field.name) for field in fields(self))
+        return 2 * self.received - sum(int(getattr(self, field.name)) for field in fields(self))
 
 
 class Work(Enum):

@@ -97,8 +97,8 @@ def test_an_encoding_that_nobody_reads_is_an_error_when_it_is_all_there_is(tmp_p
 
 
 @pytest.mark.parametrize(('name', 'content', 'said'), [
-    ('a.mcap', b'', 'seems to be empty'),
-    ('a.mcap', b'no bag at all', 'magic is invalid'),
+    ('a.mcap', b'', 'it begins with nothing'),
+    ('a.mcap', b'no bag at all', 'is no MCAP, SQLite or ROS 1 bag'),
     ('a.db3', b'no bag at all', 'cannot be read as a bag'),
     ('a.bag', b'no bag at all', 'cannot be read as a bag'),
     ('a.mp4', b'no video at all', 'OpenCV finds no video in it'),

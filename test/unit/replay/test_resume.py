@@ -17,9 +17,9 @@ import time
 import pytest
 
 from hybrid_perception.replay.bag_reader import BagReader
+from hybrid_perception.replay.mcap_file import complete_size, finish, is_truncated
 from hybrid_perception.replay.overlap import overlap
 from hybrid_perception.replay.side_by_side import side_by_side
-from hybrid_perception.replay.truncated_mcap import complete_size, is_truncated, mend
 
 from .conftest import camera, compressed, read_bag, write_bag
 
@@ -153,7 +153,7 @@ def test_a_mended_file_holds_what_was_complete(tmp_path, share):
     assert is_truncated(file)
     with BagReader(file) as reader:
         seen = [record.content for record in reader.records()]
-    mend(file)
+    finish(file)
     assert not is_truncated(file)
     assert file.stat().st_size <= len(content)
     mended = read_bag(file)
