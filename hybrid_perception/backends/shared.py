@@ -69,6 +69,11 @@ class SharedBackends:
         with self._lock:
             self._forget(key, loaded)
 
+    def discard_all(self) -> None:
+        """Hand none of the backends to anybody new, because one of them hangs."""
+        with self._lock:
+            self._loaded.clear()
+
     def _forget(self, key: Hashable, loaded: _Loaded) -> None:
         if self._loaded.get(key) is loaded:
             del self._loaded[key]

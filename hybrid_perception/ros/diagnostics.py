@@ -31,7 +31,7 @@ from hybrid_perception.ros.messages import msg_from_array
 from hybrid_perception.ros.outputs import CAMERA_INFO
 from hybrid_perception.ros.parameters import NodeParameters
 from hybrid_perception.ros.qos import output_qos, overridable
-from hybrid_perception.ros.statistics import Counts
+from hybrid_perception.ros.statistics import Counts, Work
 from hybrid_perception.ros.transport import chosen_transport
 from hybrid_perception.scene import Style
 
@@ -71,7 +71,7 @@ class Health:
     rates: Mapping[str, str]
     median_latency: float | None
     late_for: float | None
-    engine_busy: float
+    busy: tuple[Work, float] | None
     watched: tuple[str, ...]
     engine: Mapping[str, str]
     drift: DriftReport
@@ -79,6 +79,7 @@ class Health:
     mixed_clocks: bool = False
     camera_info_topic: str = ''
     calibrated: bool = True
+    restarts: int = 0
     oddities: tuple[str, ...] = ()
     last_publishers: tuple[str, ...] = ()
     class_map: ClassMap | None = None
@@ -214,9 +215,11 @@ def judge_inference(health: Health) -> tuple[bytes, str]:
         return OK, f'configuring: {health.step}'
     if health.state != 'active':
         return OK, health.state
-    if health.engine_busy > health.parameters.watchdog_timeout:
-        return WARN, (f'the engine has been at work on one frame for {health.engine_busy:.1f} s: '
-                      'it hangs, or is too slow for this machine')
+    if health.busy is not None and health.busy[1] > health.parameters.watchdog_timeout:
+        work, seconds = health.busy
+        level = ERROR if seconds > health.parameters.engine_timeout else WARN
+        return level, (f'{work.value} for {seconds:.1f} s: it hangs, or is too slow for this '
+                       'machine')
     if not health.watched:
         return OK, 'idle: nobody reads an output, so nothing is computed'
     if not health.heard or health.silence > health.parameters.watchdog_timeout:
@@ -288,7 +291,7 @@ class Diagnostics:
         level, words = judge_input(replace(health, oddities=()), 0)
         if level != OK:
             self._node.get_logger().warning(words, throttle_duration_sec=QUIET)
-        if inference[0] == WARN:
+        if inference[0] != OK and not health.fault:   # a fault is logged where it happens
             self._node.get_logger().warning(inference[1], throttle_duration_sec=QUIET)
         if drift[0] == WARN:
             self._node.get_logger().warning(drift[1], throttle_duration_sec=QUIET)
@@ -313,6 +316,7 @@ class Diagnostics:
             self._status('inference', inference, {
                 'state': health.state,
                 **health.engine,
+                'engine restarts': str(health.restarts),
                 'frames processed': str(counts.processed),
                 'frames not computed, nobody reads': str(counts.unread),
                 'outputs read': ', '.join(health.watched) or 'none',

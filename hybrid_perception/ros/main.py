@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import NoReturn
 
 HELP = """usage: perception_node [--cameras NAMESPACE ...]
@@ -23,6 +24,9 @@ Examples:
   perception_node --ros-args -r image:=/camera/image_raw -p operating_point:=fpr1
   perception_node --cameras /front /rear --ros-args -r image:=image_raw"""
 
+LAST_RESORT = 1.8
+"""Seconds after a signal at which the process ends wherever it is."""
+
 SPIN_TIMEOUT = 0.25
 """Seconds after which the executor looks for a signal."""
 
@@ -31,8 +35,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the node until SIGINT or SIGTERM, then end the process.
 
     Exit code: 0 after a signal; 1 if it started by itself (autostart) and its engine failed while
-    running, so that launch's use_respawn decides; 2 if its arguments cannot be used. With the
-    parameter build_only: 0 where the engine is ready, else 1.
+    running, or if it hung and engine_hang is exit, so that launch's use_respawn decides; 2 if its
+    arguments cannot be used. With the parameter build_only: 0 where the engine is ready, else 1.
     """
     if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
         print(HELP)
@@ -43,6 +47,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     import hybrid_perception.ros.segmentation_node  # noqa: F401
 
     on_signal(stop.set)
+    end_at_last()
     code = _run(args, stop)
     # rclpy closes its DDS entities when they are collected; then the node has left the graph.
     gc.collect()
@@ -56,6 +61,24 @@ def on_signal(action: Callable[[], None]) -> None:
     """Let SIGINT and SIGTERM do `action`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: action())
+
+
+def end_at_last() -> None:
+    """End the process `LAST_RESORT` after a signal, also where the main thread is stuck.
+
+    What was being written is lost whole: files are put in their place when they are complete.
+    """
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    # Written to by the interpreter's own handler, which needs no thread that is free.
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        os.read(read, 1)
+        time.sleep(LAST_RESORT)
+        os._exit(0)
+
+    threading.Thread(target=wait, name='last resort', daemon=True).start()
 
 
 def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
@@ -90,9 +113,11 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
                 node.autostart()
         # After that, so that what loading the model has freed is given back.
         keep_freed_memory()
-        while not stop.is_set() and not any(n.failed and n.parameters.autostart for n in nodes):
+        while not stop.is_set() and not any(
+                node.hung or (node.failed and node.parameters.autostart) for node in nodes):
             executor.spin_once(timeout_sec=SPIN_TIMEOUT)
-        return 1 if any(node.failed for node in nodes) and not stop.is_set() else 0
+        failed = any(node.failed or node.hung for node in nodes)
+        return 1 if failed and not stop.is_set() else 0
     finally:
         for node in nodes:
             executor.remove_node(node)

@@ -166,6 +166,13 @@ TABLE: tuple[Entry, ...] = (
           'Without an image for this long, or without an answer of the engine to one, diagnostics '
           'warn and name the likely cause',
           unit='s', range=(0.1, 3600.0)),
+    Entry('engine_hang', 'report',
+          'What is done when one frame has taken engine_timeout. report: diagnostics give an '
+          'error. restart: the frame is given up and the model is loaded anew. exit: the process '
+          'ends with code 1, for use_respawn', choices=('report', 'restart', 'exit')),
+    Entry('engine_timeout', 10.0,
+          'Time that one frame may take, decoding, engine and publishing each, before it counts '
+          'as hanging', unit='s', range=(0.1, 3600.0)),
     Entry('label_info_period', 5.0,
           'Period at which ~/label_info is repeated; 0: only when it changes', unit='s',
           range=(0.0, 3600.0)),
@@ -208,6 +215,8 @@ class NodeParameters:
     drift_tolerance: float
     max_latency: float
     watchdog_timeout: float
+    engine_hang: str
+    engine_timeout: float
     label_info_period: float
     diagnostic_updater_period: float
 

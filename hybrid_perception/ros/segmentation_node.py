@@ -45,6 +45,7 @@ class SegmentationNode(LifecycleNode):
 
     Attributes:
         failed: whether the engine failed while running, also after it was built anew.
+        hung: whether it hung, and the process is to end for that.
         fault: what is wrong, in words; empty where nothing is.
     """
 
@@ -60,8 +61,9 @@ class SegmentationNode(LifecycleNode):
             kwargs: passed on to rclpy's LifecycleNode, such as `context`.
         """
         super().__init__(kwargs.pop('node_name', 'perception'), **kwargs)
-        self.failed = False
+        self.failed = self.hung = False
         self.fault = ''
+        self._restarts = 0
         self._stop = stop or threading.Event()
         self._sharing = sharing or Sharing()
         self._label = 'unconfigured'
@@ -98,7 +100,7 @@ class SegmentationNode(LifecycleNode):
         self._diagnostics = Diagnostics(self)
         self._reported_at = 0.0
         # A steady clock, because simulated time may stand still.
-        self.create_timer(self.parameters.diagnostic_updater_period, self.publish_diagnostics,
+        self.create_timer(self.parameters.diagnostic_updater_period, self._report,
                           clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
@@ -224,9 +226,19 @@ class SegmentationNode(LifecycleNode):
         if self._outputs is not None:
             self._outputs.destroy()
         if self._engine is not None:
-            self._engine.segmenter.close()
+            self._close(self._engine)
         self._label_info = self._outputs = self._engine = None
         self._label = 'unconfigured'
+
+    def _close(self, engine: Engine) -> None:
+        """Free the model; where its engine hangs, leave that to a thread that waits for it."""
+        closing = threading.Thread(target=engine.segmenter.close, name='closing', daemon=True)
+        closing.start()
+        closing.join(END_TIMEOUT)
+        if closing.is_alive():
+            # Nobody else may wait for it either.
+            self._sharing.backends.discard_all()
+            self.get_logger().warning('the engine hangs: its memory stays taken until it returns')
 
     def close(self) -> None:
         """Free everything; the node cannot be used any more."""
@@ -245,6 +257,7 @@ class SegmentationNode(LifecycleNode):
         worker, self._worker = self._worker, None
         begun = time.monotonic()
         while worker is not None and not worker.end(TICK):
+            self._tick()
             waited = time.monotonic() - begun
             if waited > (END_TIMEOUT if self._stop.is_set() else timeout):
                 worker.give_up()
@@ -268,6 +281,28 @@ class SegmentationNode(LifecycleNode):
         """Take note of an error of the inference thread; called in that thread."""
         self.fault = f'inference failed: {error}'
         self._failure.trigger()
+
+    def _report(self) -> None:
+        """Publish the report of now, and do what is to be done about an engine that hangs."""
+        self.publish_diagnostics()
+        busy, policy = self._statistics.busy, self.parameters.engine_hang
+        if (self._worker is None or busy is None or policy == 'report'
+                or busy[1] <= self.parameters.engine_timeout):
+            return
+        self.get_logger().error(f'{busy[0].value} for {busy[1]:.1f} s; engine_hang: {policy}')
+        if policy == 'exit':
+            self.hung = True
+            return
+        self._restarts += 1
+        self._sharing.backends.discard_all()
+        worker, self._worker = self._worker, None
+        worker.end(0.0)
+        worker.give_up()
+        # Through every state, so that whatever was made is made anew.
+        self.trigger_deactivate()
+        self.trigger_cleanup()
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
 
     def _on_engine_failure(self) -> None:
         self.failed = True
@@ -304,11 +339,11 @@ class SegmentationNode(LifecycleNode):
             heard=self._statistics.heard, silence=self._statistics.silence,
             parameters=self.parameters, counts=self._statistics.counts,
             rates=self._statistics.summary(), median_latency=self._statistics.median_latency,
-            late_for=self._statistics.late_for, engine_busy=self._statistics.engine_busy,
+            late_for=self._statistics.late_for, busy=self._statistics.busy,
             watched=tuple(sorted(watched)), engine=engine, drift=self._drift.report(),
             clock_missing=clock.ros_time_is_active and not clock.now().nanoseconds,
             mixed_clocks=worker is not None and worker.inbox.mixed_clocks,
             camera_info_topic=self._camera_info_topic,
-            calibrated=worker is not None and worker.calibrated,
+            calibrated=worker is not None and worker.calibrated, restarts=self._restarts,
             oddities=(*self._unknown, *(worker.oddities.words if worker else ())),
             class_map=class_map, style=self._style()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from enum import Enum
 import threading
 import time
 
@@ -43,6 +44,15 @@ class Counts:
         return 2 * self.received - sum(int(getattr(self, field.name)) for field in fields(self))
 
 
+class Work(Enum):
+    """What may take a frame long, in words that go before a duration."""
+
+    WAITING = 'a frame has waited for its turn on the engine, which another camera has,'
+    DECODING = 'decoding has been at work on one frame'
+    INFERENCE = 'the engine has been at work on one frame'
+    PUBLISHING = 'publishing has been at work on one frame'
+
+
 class FrameStatistics:
     """Counts of all frames, rates and percentiles of the recent ones; safe between threads."""
 
@@ -58,7 +68,7 @@ class FrameStatistics:
         self._listening = True
         self._listened = 0.0
         self._last_output: float | None = None
-        self._inference_begun: float | None = None
+        self._work: tuple[Work, float] | None = None
         self._late: tuple[float, float] | None = None
 
     def begin(self) -> None:
@@ -102,13 +112,18 @@ class FrameStatistics:
         self._listened = time.monotonic()
 
     @contextmanager
-    def inference(self) -> Iterator[None]:
-        """Note that the engine is at work on a frame, in a `with` block."""
-        self._inference_begun = time.monotonic()
+    def at(self, work: Work) -> Iterator[None]:
+        """Note what a frame is at, in a `with` block."""
+        own = self._work = work, time.monotonic()
         try:
             yield
         finally:
-            self._inference_begun = None
+            if self._work is own:   # else it was given up, and another frame has begun
+                self._work = None
+
+    def give_up_work(self) -> None:
+        """Note that what a frame is at is not waited for any more."""
+        self._work = None
 
     def complete(self, *, processing: float, latency: float | None) -> float | None:
         """Note that the outputs of a frame left now; return the seconds since the last ones.
@@ -157,10 +172,10 @@ class FrameStatistics:
         return None if late is None else late[1] - late[0]
 
     @property
-    def engine_busy(self) -> float:
-        """Return the seconds for which the engine has been at work on a frame; 0: it is not."""
-        begun = self._inference_begun
-        return 0.0 if begun is None else time.monotonic() - begun
+    def busy(self) -> tuple[Work, float] | None:
+        """Return what a frame is at, and for how many seconds; None where there is no frame."""
+        work = self._work
+        return None if work is None else (work[0], time.monotonic() - work[1])
 
     @property
     def median_latency(self) -> float | None:

@@ -24,7 +24,7 @@ from hybrid_perception.ros.inbox import Frame, Inbox
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.parameters import NodeParameters
-from hybrid_perception.ros.statistics import FrameStatistics, Stopwatch
+from hybrid_perception.ros.statistics import FrameStatistics, Stopwatch, Work
 from hybrid_perception.scene import Scene, Style
 from hybrid_perception.segmentation import Segmentation
 from hybrid_perception.turns import Turns
@@ -102,6 +102,7 @@ class Worker:
         self._ending = threading.Event()
         self._in_hand = False
         self._hand = threading.Lock()
+        self._pass_turn_on: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
 
@@ -134,9 +135,13 @@ class Worker:
     def give_up(self) -> None:
         """Count the frame in hand as forgotten: the thread did not end in time.
 
-        If its engine ever returns, nothing of the frame is published.
+        Other cameras get their turn. If the engine ever returns, nothing of the frame is
+        published.
         """
         self._settle('forgotten')
+        self._statistics.give_up_work()
+        if self._pass_turn_on is not None:
+            self._pass_turn_on()
 
     def _settle(self, fate: str) -> bool:
         """Put the frame in hand into one of the counts; return whether that was still to do."""
@@ -151,7 +156,9 @@ class Worker:
             if not self.inbox.wait(timeout=POLL):
                 continue
             with ExitStack() as turn:
-                turn.enter_context(self._turns.take(self.inbox.waiting_since))
+                with self._statistics.at(Work.WAITING):
+                    self._pass_turn_on = turn.enter_context(
+                        self._turns.take(self.inbox.waiting_since))
                 # Only now: while other cameras had their turn, a newer frame may have come.
                 frame = self.inbox.take()
                 if frame is not None and not self._answer(frame, end_turn=turn.close):
@@ -183,10 +190,11 @@ class Worker:
         if not watched:
             self._settle('unread')
             return
-        rgb = self._read(message)
+        with self._statistics.at(Work.DECODING):
+            rgb = self._read(message)
         self._note_size(rgb.shape[1], rgb.shape[0])
         watch.lap('decoding_time')
-        with self.inbox.engine_at_work(), self._statistics.inference():
+        with self.inbox.engine_at_work(), self._statistics.at(Work.INFERENCE):
             segmentation = self._engine.segmenter.segment(rgb)
         end_turn()
         watch.lap('inference_time')
@@ -194,7 +202,8 @@ class Worker:
         # In the meantime it may have become too old, or been given up.
         if not self._in_hand or self._drop_late(frame, self._age(message) if settled else None):
             return
-        self._publish(message, rgb, segmentation, watched)
+        with self._statistics.at(Work.PUBLISHING):
+            self._publish(message, rgb, segmentation, watched)
         watch.lap('output_time')
         if not self._settle('processed'):
             return

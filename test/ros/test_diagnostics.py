@@ -39,7 +39,7 @@ from hybrid_perception.ros.graph import (
 )
 from hybrid_perception.ros.parameters import TABLE, type_parameters
 from hybrid_perception.ros.segmentation_node import SegmentationNode
-from hybrid_perception.ros.statistics import Counts
+from hybrid_perception.ros.statistics import Counts, Work
 from hybrid_perception.segmentation import Segmenter
 
 OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
@@ -49,7 +49,7 @@ GRAPH = Graph(publishers=('/driver',))
 FINE = Health(
     state='active', step='', fault='', topic='/camera/image_raw', compressed=False, graph=GRAPH,
     heard=True, silence=0.03, parameters=PARAMETERS, counts=Counts(), rates={},
-    median_latency=0.05, late_for=None, engine_busy=0.1, watched=('label',), engine={},
+    median_latency=0.05, late_for=None, busy=(Work.INFERENCE, 0.1), watched=('label',), engine={},
     drift=DriftReport('not calibrated'), camera_info_topic='/camera/camera_info')
 SILENT = {'heard': False, 'silence': 2.1}
 
@@ -125,8 +125,13 @@ def test_the_input_is_judged(change, bad, level, words):
     ({'late_for': 1.0}, WARN, 'too late'),
     ({'late_for': 3.0}, ERROR, 'too late'),
     (SILENT, OK, 'waiting for images'),
-    ({'engine_busy': 2.1}, WARN, 'at work on one frame for 2.1 s'),
-    ({'engine_busy': 2.1, 'fault': 'inference failed'}, ERROR, 'inference failed'),
+    ({'busy': (Work.INFERENCE, 2.1)}, WARN, 'the engine has been at work on one frame for 2.1 s'),
+    ({'busy': (Work.DECODING, 2.1)}, WARN, 'decoding has been at work on one frame for 2.1 s'),
+    ({'busy': (Work.PUBLISHING, 2.1)}, WARN, 'publishing has been at work on one frame for'),
+    ({'busy': (Work.WAITING, 2.1)}, WARN, 'turn on the engine, which another camera has, for'),
+    ({'busy': (Work.INFERENCE, 10.1)}, ERROR, 'at work on one frame for 10.1 s'),
+    ({'busy': None}, OK, 'segmenting'),
+    ({'busy': (Work.INFERENCE, 2.1), 'fault': 'inference failed'}, ERROR, 'inference failed'),
     ({'fault': 'configure failed: x.json', 'state': 'unconfigured'}, ERROR, 'x.json'),
     ({'state': 'configuring'}, OK, 'configuring'),
     ({'state': 'configuring', 'step': 'building, 43 %'}, OK, 'configuring: building, 43 %'),

@@ -13,6 +13,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 import pytest
 from starvation import Starvation, prompt_seconds
 
+from hybrid_perception.backends.onnxruntime_backend import OnnxRuntimeBackend
 from hybrid_perception.exceptions import EngineError
 
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
@@ -223,3 +224,75 @@ def test_a_long_configure_reports_and_can_be_stopped(make_robot, monkeypatch):
     assert prompt_seconds(start, starvation) < 2.0
     assert len([health for health in reports if health.state == 'configuring']) >= 2
     release.set()
+
+
+class Hang:
+    """Backends that do not return while they are to hang, called through lease and lock."""
+
+    def __init__(self, monkeypatch):
+        self.on, self.begun, self.release = True, 0, threading.Event()
+        infer = OnnxRuntimeBackend.infer
+
+        def hang(backend, image):
+            if self.on and threading.current_thread().name == 'inference':
+                self.begun += 1
+                assert self.release.wait(60)
+            return infer(backend, image)
+
+        monkeypatch.setattr(OnnxRuntimeBackend, 'infer', hang)
+
+
+@pytest.fixture
+def hang(monkeypatch):
+    made = Hang(monkeypatch)
+    yield made
+    made.release.set()
+    made.on = False
+
+
+def test_deactivate_and_diagnostics_answer_while_the_engine_hangs(
+        make_robot, picture, hang, monkeypatch):
+    monkeypatch.setattr('hybrid_perception.ros.segmentation_node.FINISH_TIMEOUT', 1.0)
+    robot = make_robot(watchdog_timeout=0.2, engine_timeout=0.4).start('label')
+    manager = Manager(robot)
+    robot.camera.publish(robot.stamped(robot.image(picture)))
+    robot.spin_until(lambda: hang.begun == 1)
+    robot.spin_until(lambda: robot.status('inference').level == b'\x02')
+    robot.received['diagnostics'].clear()
+    begun = time.monotonic()
+    assert not manager.do(DEACTIVATE)
+    assert time.monotonic() - begun < 5.0
+    assert manager.state == 'unconfigured'
+    robot.spin(0.3)
+    waiting = [report for report in robot.received['diagnostics']
+               if 'at work on one frame' in report.status[1].message]
+    assert len(waiting) > 5, 'silent while it waited for the engine'
+    assert 'inference has not returned' in robot.status('inference').message
+    assert (robot.counts.forgotten, robot.counts.under_way) == (1, 0)
+    hang.on = False   # a new one is loaded, not the one that hangs
+    robot.start()
+    robot.send(robot.image(picture))
+    assert len(robot.received['label']) == 1
+
+
+def test_an_engine_that_hangs_is_loaded_anew_where_it_is_asked_for(make_robot, picture, hang):
+    robot = make_robot(engine_hang='restart', engine_timeout=0.4).start('label')
+    manager = Manager(robot)
+    robot.camera.publish(robot.stamped(robot.image(picture)))
+    robot.spin_until(lambda: hang.begun == 1)
+    hang.on = False
+    robot.spin_until(lambda: robot.node._restarts == 1)
+    assert manager.state == 'active'
+    assert any('engine_hang: restart' in line for line in robot.log)
+    robot.spin_until(lambda: robot.node._inputs[0].get_publisher_count() > 0
+                     and 'label' in robot.node._outputs.watched())
+    robot.send(robot.image(picture))
+    assert len(robot.received['label']) == 1
+    hang.release.set()   # the first one returns at last
+    robot.spin(0.3)
+    assert len(robot.received['label']) == 1, 'nobody wants its answer any more'
+    assert (robot.counts.processed, robot.counts.forgotten) == (1, 1)
+    robot.send(robot.image(picture))
+    assert len(robot.received['label']) == 2
+    values = {value.key: value.value for value in robot.status('inference').values}
+    assert values['engine restarts'] == '1'

@@ -50,6 +50,32 @@ main.main()
 """
 
 
+HANGING = """
+import threading
+from hybrid_perception.backends import onnxruntime_backend
+from hybrid_perception.ros import main
+infer = onnxruntime_backend.OnnxRuntimeBackend.infer
+def hang(self, image):
+    if threading.current_thread().name == 'inference':
+        print('stands still', flush=True)
+        threading.Event().wait()
+    return infer(self, image)
+onnxruntime_backend.OnnxRuntimeBackend.infer = hang
+main.main()
+"""
+
+STUCK = """
+import time
+from hybrid_perception.ros import main, segmentation_node
+def stick(self, *_):
+    print('stuck', flush=True)
+    threading.Event().wait()
+import threading
+segmentation_node.SegmentationNode.close = stick
+main.main()
+"""
+
+
 class Process:
     """The node's process and what it prints."""
 
@@ -160,6 +186,41 @@ def test_a_signal_ends_the_active_node_soon_and_cleanly(run, tiny_model, onlooke
     assert 'Traceback' not in process.output
     # It said goodbye; a node that is killed stays in the graph for 20 s.
     onlooker.wait_for_node(False)
+
+
+def make_it_hang(process, onlooker):
+    process.wait_for('active')
+    onlooker.wait_for_node(True)
+    end = time.monotonic() + 20
+    while 'stands still' not in process.output:
+        assert time.monotonic() < end, process.output
+        onlooker.send_image()
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_node_whose_engine_does_not_return(run, tiny_model, onlooker, number):
+    process = run(program=HANGING, model_path=tiny_model)
+    make_it_hang(process, onlooker)
+    code, seconds = process.stop(number)
+    assert (code, seconds < 2.0) == (0, True), (code, seconds, process.output)
+
+
+def test_a_signal_ends_a_node_whose_main_thread_is_stuck(run, tiny_model):
+    process = run(program=STUCK, model_path=tiny_model)
+    process.wait_for('active')
+    process.child.send_signal(signal.SIGINT)
+    process.wait_for('stuck')
+    code, seconds = process.stop(signal.SIGTERM)
+    assert (code, seconds < 2.0) == (0, True), (code, seconds, process.output)
+
+
+def test_an_engine_that_hangs_ends_the_process_where_it_is_asked_for(run, tiny_model, onlooker):
+    process = run(program=HANGING, model_path=tiny_model, engine_hang='exit', engine_timeout=0.5,
+                  **{'diagnostic_updater.period': 0.2})
+    make_it_hang(process, onlooker)
+    process.wait_for('engine_hang: exit')
+    assert process.child.wait(timeout=10) == 1
 
 
 def test_a_signal_ends_a_long_configure(run):

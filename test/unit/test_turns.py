@@ -85,3 +85,41 @@ def test_an_error_gives_the_turn_on():
         raise ValueError('inside')
     with turns.take(1.0):
         pass
+
+
+def test_a_turn_whose_holder_hangs_can_be_passed_on_once():
+    turns, served, release = Turns(), [], threading.Event()
+    held = []
+
+    def hang():
+        with turns.take(0.0) as pass_on:
+            held.append(pass_on)
+            assert release.wait(20)
+
+    def ask(since: float, after=None) -> None:
+        with turns.take(since):
+            served.append(since)
+            if after is not None:
+                assert after.wait(20)
+
+    hung = threading.Thread(target=hang)
+    hung.start()
+    wait_until(lambda: held)
+    second = threading.Event()
+    others = [threading.Thread(target=ask, args=(1.0, second))]
+    others[0].start()
+    wait_until(lambda: turns._waiting)
+    assert not served
+    held[0]()
+    wait_until(lambda: served == [1.0])
+    others.append(threading.Thread(target=ask, args=(2.0,)))
+    others[1].start()
+    held[0]()        # not the turn of the one that has it now
+    release.set()    # nor when the hung one returns
+    hung.join(20)
+    time.sleep(0.05)
+    assert served == [1.0]
+    second.set()
+    for thread in others:
+        thread.join(20)
+    assert served == [1.0, 2.0]
