@@ -20,7 +20,8 @@ from hybrid_perception.backends.shared import SharedBackends
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
-from hybrid_perception.manifest import AUTO, PRECISIONS, Manifest
+from hybrid_perception.installed_model import find_installed_model
+from hybrid_perception.manifest import AUTO, PRECISIONS, Manifest, load_manifest
 from hybrid_perception.replay.source import Source, open_source
 from hybrid_perception.segmentation import Segmenter
 
@@ -46,9 +47,20 @@ def add_recording_arguments(
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the model, its engine, and what of the picture it sees; as the node's parameters."""
     parser.add_argument(
-        '--model', metavar='MODEL', required=True,
-        help='manifest, ONNX file or their directory')
+        '--model', metavar='MODEL',
+        help='manifest, ONNX file or their directory (default: the shipped model)')
     add_engine_arguments(parser)
+
+
+def load_chosen_model(arguments: argparse.Namespace) -> Manifest:
+    """Load the model that is asked for, else the shipped one.
+
+    Raises:
+        ModelError: There is none, or it is damaged.
+        ParameterError: It has no such variant.
+    """
+    return load_manifest(arguments.model or find_installed_model(),
+                         precision=getattr(arguments, 'precision', AUTO))
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,13 +19,13 @@ from hybrid_perception.calibration.score_table import ScoreTable
 from hybrid_perception.cli.arguments import (
     add_model_arguments,
     add_recording_arguments,
+    load_chosen_model,
     open_recording,
     open_segmenter,
     segmenter_settings,
 )
 from hybrid_perception.cli.progress import Progress
 from hybrid_perception.exceptions import EncodingError, ParameterError
-from hybrid_perception.manifest import load_manifest
 from hybrid_perception.replay.frame import NANOSECONDS
 from hybrid_perception.replay.overlap import overlap
 from hybrid_perception.replay.replayer import Skipped, decode_frames
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.every < 1:
         raise ParameterError(f'--every is {arguments.every}; it must be 1 or more')
     name = arguments.name or re.sub(r'[^A-Za-z0-9_-]+', '_', arguments.input.stem)
-    manifest = load_manifest(arguments.model, precision=arguments.precision)
+    manifest = load_chosen_model(arguments)
     calibration_path(manifest.path, name)   # a wrong name should not cost a drive's time
     source = open_recording(arguments)
     backend, segmenter = open_segmenter(arguments, manifest)

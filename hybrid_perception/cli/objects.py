@@ -8,10 +8,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid_perception.cli.arguments import active_threshold, add_threshold_arguments
+from hybrid_perception.cli.arguments import (
+    active_threshold,
+    add_threshold_arguments,
+    load_chosen_model,
+)
 from hybrid_perception.cli.progress import Progress
 from hybrid_perception.exceptions import ParameterError
-from hybrid_perception.manifest import load_manifest
 from hybrid_perception.objects.json_lines import write_object_lines
 from hybrid_perception.objects.open_set_object import ObjectGate
 from hybrid_perception.outputs import check_object_lines
@@ -37,8 +40,9 @@ def add_parser(subparsers: SubParsers) -> None:
     parser.add_argument(
         'input', metavar='BAG', type=Path, help='a bag with label and anomaly_score')
     parser.add_argument(
-        '--model', metavar='MODEL', required=True,
-        help='manifest, ONNX file or their directory: the names and thresholds')
+        '--model', metavar='MODEL',
+        help='manifest, ONNX file or their directory: the names and thresholds (default: the '
+        'shipped model)')
     parser.add_argument(
         '--output', metavar='JSONL', type=Path, required=True, help='file to write')
     add_threshold_arguments(parser)
@@ -66,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.input.exists():
         raise ParameterError(f'{arguments.input} does not exist; objects takes a bag')
     check_object_lines(arguments.output, inputs=[arguments.input])
-    manifest = load_manifest(arguments.model)
+    manifest = load_chosen_model(arguments)
     style = Style(active_threshold(arguments, manifest), 0.0, 0.0, 0.0,
                   confidence_range=manifest.confidence_range,
                   objects=ObjectGate(arguments.min_area, arguments.max_count))

@@ -22,6 +22,7 @@ from hybrid_perception.cli.arguments import (
     add_picture_arguments,
     add_recording_arguments,
     add_threshold_arguments,
+    load_chosen_model,
     open_recording,
     open_segmenters,
     segmenter_settings,
@@ -29,7 +30,7 @@ from hybrid_perception.cli.arguments import (
 from hybrid_perception.cli.objects import add_gate_arguments
 from hybrid_perception.cli.progress import Progress
 from hybrid_perception.exceptions import ParameterError
-from hybrid_perception.manifest import Manifest, load_manifest
+from hybrid_perception.manifest import Manifest
 from hybrid_perception.objects.json_lines import NEEDED, write_object_lines
 from hybrid_perception.objects.open_set_object import ObjectGate
 from hybrid_perception.outputs import check_bag, check_object_lines
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_bag(arguments.output, inputs=[arguments.input], overwrite=arguments.overwrite)
     if arguments.objects is not None:
         check_object_lines(arguments.objects, inputs=[arguments.input, arguments.output])
-    manifest = load_manifest(arguments.model, precision=arguments.precision)
+    manifest = load_chosen_model(arguments)
     style = _style(arguments, manifest)
     _check_objects(arguments)
     source = open_recording(arguments)

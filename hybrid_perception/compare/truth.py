@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-import re
 from typing import Any
 
 import cv2
@@ -19,8 +18,6 @@ from hybrid_perception.labels import UNLABELED
 from hybrid_perception.picture import natural_key
 from hybrid_perception.replay.frame import NANOSECONDS, Stamp
 
-_SECONDS = re.compile(r'(\d+)\.(\d{9})')
-_NANOSECONDS = re.compile(r'\d{15,}')
 _MASK_VALUES = (0, 1, 2, UNLABELED)
 _VOID = 2
 
@@ -91,7 +88,7 @@ def open_truth(folder: Path, unknown_id: int | None = None) -> Truth:
                 'pictures')
         return Truth(files, stamps, noted if unknown_id is None else unknown_id)
     files = _pictures(folder)
-    named = [_stamp_of(file.stem) for file in files]
+    named = [Stamp.from_name(file.stem) for file in files]
     stamps_of_names = tuple(stamp for stamp in named if stamp is not None)
     return Truth(files, stamps_of_names if len(stamps_of_names) == len(files) else None,
                  unknown_id)
@@ -102,14 +99,6 @@ def _pictures(folder: Path) -> tuple[Path, ...]:
     if not files:
         raise ParameterError(f'{folder} holds no ground truth (*.png)')
     return files
-
-
-def _stamp_of(name: str) -> Stamp | None:
-    if match := _SECONDS.fullmatch(name):
-        return Stamp(int(match[1]), int(match[2]))
-    if _NANOSECONDS.fullmatch(name):
-        return Stamp.from_nanoseconds(int(name))
-    return None
 
 
 def _read_clip(note: Path) -> tuple[tuple[Stamp, ...], int | None]:

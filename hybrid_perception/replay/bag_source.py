@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,23 @@ class BagSource:
         Raises:
             ParameterError: The bag is damaged.
         """
+        last: dict[str, Stamp] = {}
+        unstamped = 0
         with BagReader(self._path) as reader:
             for index, record in enumerate(settled(reader.records(tuple(self.topics)))):
-                yield _frame(index, record)
+                frame = _frame(index, record)
+                if not isinstance(frame.picture, DamagedPicture):
+                    stamp = frame.stamp
+                    # A driver that stamps nothing, or every image alike.
+                    if stamp == Stamp(0, 0) or stamp == last.get(frame.topic):
+                        unstamped += 1
+                        frame = replace(frame, stamp=Stamp.from_nanoseconds(frame.log_time))
+                    last[frame.topic] = stamp
+                yield frame
+            if unstamped:
+                self.notes.append(
+                    f'{unstamped} images have no stamp of their own (0, or that of the image '
+                    'before): the time of recording was taken')
             # Damage is found where it is read.
             self.notes += [note for note in reader.notes if note not in self.notes]
 

@@ -42,10 +42,18 @@ def clip_of(folder: Path) -> tuple[float, Path]:
 
 
 class FolderSource:
-    """Picture files in natural order, upright, stamped by their number and a rate."""
+    """Picture files, upright; stamped by their names where all are called by a stamp.
 
-    def __init__(self, path: Path, *, fps: float) -> None:
+    Else they come in natural order, stamped by their number and a rate.
+    """
+
+    def __init__(self, path: Path, *, fps: float | None, rate: float = DEFAULT_RATE) -> None:
         """List the pictures.
+
+        Args:
+            path: the folder.
+            fps: rate that is asked for, Hz, whatever the pictures are called; None: none is.
+            rate: that of the folder itself, Hz.
 
         Raises:
             ParameterError: There is none.
@@ -54,7 +62,15 @@ class FolderSource:
         if not self._files:
             raise ParameterError(
                 f'{path} holds neither a bag nor pictures ({", ".join(PICTURE_SUFFIXES)})')
-        self._fps = fps
+        named = [(Stamp.from_name(file.stem), file) for file in self._files]
+        stamped = sorted((stamp, file) for stamp, file in named if stamp is not None)
+        if fps is None and len({stamp for stamp, _ in stamped}) == len(self._files):
+            self._files = [file for _, file in stamped]
+            self._stamps = [stamp for stamp, _ in stamped]
+        else:
+            self._stamps = [
+                Stamp.from_nanoseconds(round(index * NANOSECONDS / (fps or rate)))
+                for index in range(len(self._files))]
         self.topics = {TOPIC: COMPRESSED_TYPE}
         self.total: int | None = len(self._files)
         self.notes: list[str] = []
@@ -65,16 +81,14 @@ class FolderSource:
         Raises:
             ParameterError: A file cannot be read.
         """
-        for index, path in enumerate(self._files):
+        for index, (path, stamp) in enumerate(zip(self._files, self._stamps, strict=True)):
             try:
                 content = path.read_bytes()
             except OSError as error:
                 raise ParameterError(f'{path} cannot be read: {error.strerror}') from error
-            time = round(index * NANOSECONDS / self._fps)
             picture: CompressedPicture | DamagedPicture
             try:
                 picture = CompressedPicture(*as_message(content))
             except EncodingError as error:
                 picture = DamagedPicture(f'{path}: {error}')
-            yield Frame(
-                index, TOPIC, time, Stamp.from_nanoseconds(time), 'camera', picture)
+            yield Frame(index, TOPIC, stamp.nanoseconds, stamp, 'camera', picture)

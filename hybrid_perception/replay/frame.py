@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from hybrid_perception.picture import decode_compressed
 NANOSECONDS = 1_000_000_000
 RAW_TYPE = 'sensor_msgs/msg/Image'
 COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
+
+_SECONDS = re.compile(r'([0-9]+)\.([0-9]{9})')
+_NANOSECONDS = re.compile(r'[0-9]{15,}')
 
 
 @dataclass(frozen=True, order=True)
@@ -29,6 +33,13 @@ class Stamp:
     def from_nanoseconds(cls, nanoseconds: int) -> Stamp:
         """Split nanoseconds into the two fields."""
         return cls(*divmod(nanoseconds, NANOSECONDS))
+
+    @classmethod
+    def from_name(cls, name: str) -> Stamp | None:
+        """Read a file's name: 12.345678901, or 12345678901000000 (nanoseconds); None else."""
+        if match := _SECONDS.fullmatch(name):
+            return cls(int(match[1]), int(match[2]))
+        return cls.from_nanoseconds(int(name)) if _NANOSECONDS.fullmatch(name) else None
 
     @property
     def nanoseconds(self) -> int:

@@ -78,7 +78,7 @@ def open_source(
         raise ParameterError(f'{path} is not a bag and has no topics; leave them out')
     if path.is_dir():
         rate, pictures = clip_of(path)
-        return FolderSource(pictures, fps=fps or rate)
+        return FolderSource(pictures, fps=fps, rate=rate)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise ParameterError(
             f'{path} is a single picture; give its folder, or use hybrid-perception inspect')

@@ -8,6 +8,8 @@ from pathlib import Path
 import shutil
 import sqlite3
 
+import cv2
+import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin
 import zstandard
@@ -187,6 +189,32 @@ def test_a_database_is_read_with_its_write_ahead_log(tmp_path, right):
         assert 'has a write-ahead log' in reader.notes[0]
     assert times(drive) == right
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+@pytest.mark.parametrize('stamps', [[0] * 4, [7] * 4])
+def test_where_stamps_say_nothing_the_time_of_recording_is_taken(tmp_path, stamps):
+    messages = camera(range(4))
+    for stamp, (_, _, (_, message)) in zip(stamps, messages, strict=True):
+        object.__setattr__(message.header, 'stamp', type(message.header.stamp)(stamp, 0))
+    source = open_source(write_bag(tmp_path / 'drive', messages))
+    frames = list(source.frames())
+    first = 1 if stamps[0] else 0
+    assert [f.stamp.nanoseconds for f in frames[first:]] == [f.log_time for f in frames[first:]]
+    assert any(f'{4 - first} images have no stamp of their own' in n for n in source.notes)
+
+
+@pytest.mark.parametrize('names', [
+    ['1700000000.200000000', '1700000000.100000000', '1700000000.300000000'],
+    ['1700000000200000000', '1700000000100000000', '1700000000300000000']])
+def test_pictures_that_are_called_by_stamps_have_those(tmp_path, names):
+    for name in names:
+        cv2.imwrite(str(tmp_path / f'{name}.png'), np.zeros((8, 8, 3), np.uint8))
+    tenths = [1_700_000_000_100_000_000 + 100_000_000 * number for number in range(3)]
+    assert [f.stamp.nanoseconds for f in open_source(tmp_path).frames()] == tenths
+    assert [f.stamp.nanoseconds for f in open_source(tmp_path, fps=2.0).frames()] == [
+        0, 500_000_000, 1_000_000_000]
+    cv2.imwrite(str(tmp_path / 'other.png'), np.zeros((8, 8, 3), np.uint8))
+    assert next(iter(open_source(tmp_path).frames())).stamp.nanoseconds == 0
 
 
 def test_a_folder_with_a_stray_bag_name_is_no_bag(tmp_path):
