@@ -24,8 +24,8 @@ from torch.nn import functional
 from benchmark.espnetv2 import EspNetV2, load_espnetv2
 from hybrid_perception.exceptions import HybridPerceptionError
 from hybrid_training.cli.arguments import add_data_argument
+from hybrid_training.data.anomaly_sets import open_anomaly_folder
 from hybrid_training.data.class_list import CITYSCAPES
-from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.data.registry import open_set
 from hybrid_training.evaluation.anomaly_measures import measure_anomalies
@@ -117,7 +117,7 @@ def measured(arguments: argparse.Namespace) -> Iterator[Figure]:
     roots = arguments.anomaly or [arguments.data / 'anomaly_val' / name for name in PUBLISHED]
     for root in roots:
         yield from anomaly_figures(
-            Peer(network, SIZE), FolderPairs(root, labels='masks'), root.name)
+            Peer(network, SIZE), open_anomaly_folder(root), root.name)
     if arguments.camvid or not arguments.anomaly:
         yield camvid_figure(network, arguments.camvid or arguments.data / 'camvid')
 

@@ -12,7 +12,7 @@ import numpy as np
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.metrics import StreamingRanking
 from hybrid_training.config import TrainingConfig, class_list, resolve
-from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.anomaly_sets import open_anomaly_folder
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.measures import (
     closed_miou,
@@ -122,7 +122,7 @@ def open_validation(config: TrainingConfig, data_root: Path) -> Validation | Non
         closed = open_inliers(found.closed_set, data_root, classes)
     anomalies: dict[str, LabeledImages] = {}
     for root in found.anomaly_roots:
-        pairs = FolderPairs(resolve(root, data_root), labels='masks', size=found.size)
+        pairs = open_anomaly_folder(resolve(root, data_root), size=found.size)
         anomalies[pairs.root.name] = pairs
     held_out = open_held_out(config, data_root)
     if held_out is not None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hybrid_training.data.crops import ClassIndex, RandomCrop
-from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.label_ids import VOID, lookup_from_json
+from hybrid_training.data.own_sets import open_folder
 
 
 def test_labels_stay_on_their_pixels():
@@ -43,8 +44,8 @@ def test_crop_around_a_place_contains_it():
 
 
 def test_index_draws_classes_uniformly(toy_data):
-    pairs = FolderPairs(toy_data / 'streets/train',
-                        lookup=lookup_from_json(toy_data / 'streets/labels.json'))
+    pairs = open_folder(toy_data / 'streets/train', LabelCodes.from_table(
+        lookup_from_json(toy_data / 'streets/labels.json')))
     index = ClassIndex.build(pairs, 19, seed=0)
     assert [n for n, p in enumerate(index.places) if len(p)] == [0, 2, 10]
     rng = np.random.default_rng(0)
@@ -69,4 +70,4 @@ def test_incomplete_folder_is_named(toy_data, tmp_path, spoil, words):
     shutil.copytree(toy_data / 'streets/train', root)
     spoil(root)
     with pytest.raises(ValueError, match=words):
-        FolderPairs(root)
+        open_folder(root, LabelCodes.as_stored())

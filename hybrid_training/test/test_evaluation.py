@@ -16,7 +16,7 @@ import pytest
 from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.metrics import average_precision, fpr_at_tpr
 from hybrid_training.cli.main import main
-from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.anomaly_sets import open_anomaly_folder
 from hybrid_training.evaluation.anomaly_measures import measure_anomalies
 from hybrid_training.evaluation.gallery import gallery
 from hybrid_training.evaluation.report_table import markdown_report, percent
@@ -27,7 +27,7 @@ from hybrid_training.evaluation.submission import write_submission
 
 @pytest.fixture
 def images(toy_data):
-    return FolderPairs(toy_data / 'anomalies', labels='masks')
+    return open_anomaly_folder(toy_data / 'anomalies')
 
 
 @pytest.fixture

@@ -116,9 +116,11 @@ def test_pictures_are_the_same_at_every_reading(held_out_config, toy_data):
 
 
 def test_void_of_the_picture_is_void_of_the_mask(things, toy_data):
-    from hybrid_training.data.folder_pairs import FolderPairs
+    from hybrid_training.data.label_codes import LabelCodes
+    from hybrid_training.data.own_sets import open_folder
 
-    pairs = FolderPairs(toy_data / 'streets/val')  # ids 7, 11, 23; 23 is none of twenty classes
+    # ids 7, 11, 23; 23 is none of twenty classes
+    pairs = open_folder(toy_data / 'streets/val', LabelCodes.as_stored())
     pasted = PastedNegatives(pairs, MixedContent(CutoutBank(things), size=(8, 12)),
                              num_classes=20, limit=1, seed=3)
     label, known = pasted.label(0), pairs.label(0)
@@ -152,8 +154,9 @@ def test_set_of_its_own_leaves_training_all_of_its_negatives(toy_config, toy_dat
 
 
 def test_pictures_without_negatives_are_refused(toy_data, things):
-    from hybrid_training.data.folder_pairs import FolderPairs
+    from hybrid_training.data.label_codes import LabelCodes
+    from hybrid_training.data.own_sets import open_folder
 
     with pytest.raises(ValueError, match='may leave a picture without any'):
-        PastedNegatives(FolderPairs(toy_data / 'streets/val'),
+        PastedNegatives(open_folder(toy_data / 'streets/val', LabelCodes.as_stored()),
                         MixedContent(CutoutBank(things), count=(0, 2)), num_classes=19)

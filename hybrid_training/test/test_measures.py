@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.anomaly_sets import open_anomaly_folder
+from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.label_ids import lookup_from_json
+from hybrid_training.data.own_sets import open_folder
 from hybrid_training.evaluation.measures import closed_miou, open_mious, pool_scores
 from hybrid_training.evaluation.predictors import Prediction
 
@@ -26,7 +28,7 @@ class Oracle:
 
 
 def test_oracle_ranks_perfectly_and_a_constant_does_not(toy_data):
-    found = pool_scores(Oracle(), FolderPairs(toy_data / 'anomalies', labels='masks')).measures()
+    found = pool_scores(Oracle(), open_anomaly_folder(toy_data / 'anomalies')).measures()
     assert found['hybrid'].ap == found['hybrid'].auroc == 1
     assert found['hybrid'].fpr95 == 0
     share = 16 * 40 / (60 * 128)  # anomalies among the pixels that are not void
@@ -36,8 +38,8 @@ def test_oracle_ranks_perfectly_and_a_constant_does_not(toy_data):
 
 
 def test_closed_miou_of_the_oracle(toy_data):
-    pairs = FolderPairs(toy_data / 'streets/val',
-                        lookup=lookup_from_json(toy_data / 'streets/labels.json'))
+    pairs = open_folder(toy_data / 'streets/val', LabelCodes.from_table(
+        lookup_from_json(toy_data / 'streets/labels.json')))
     miou, iou = closed_miou(Oracle(), pairs, 19)
     assert miou > 0.9
     assert np.isnan(iou[1])
@@ -59,7 +61,7 @@ def test_open_miou_of_the_worked_example(tmp_path):
     def predictor(_rgb):
         return Prediction(label.astype(np.uint8), {'hybrid': score.astype(np.float32)})
 
-    found = open_mious(predictor, FolderPairs(tmp_path), 3, {
+    found = open_mious(predictor, open_folder(tmp_path, LabelCodes.as_stored()), 3, {
         'above half': np.nextafter(np.float32(0.5), np.float32(1)), 'half': 0.5,
         'never': float('inf')})
     assert found['above half'] == pytest.approx(0.6015873)  # the facts' strict > 0.5
@@ -69,7 +71,8 @@ def test_open_miou_of_the_worked_example(tmp_path):
 
 
 def test_labels_of_other_classes_are_refused(toy_data):
-    pairs = FolderPairs(toy_data / 'streets/val')   # ids 7, 11, 23 as they are
+    # ids 7, 11, 23 as they are
+    pairs = open_folder(toy_data / 'streets/val', LabelCodes.as_stored())
     for measure in (lambda: closed_miou(Oracle(), pairs, 19),
                     lambda: open_mious(Oracle(), pairs, 19, {'never': float('inf')})):
         with pytest.raises(ValueError, match=r'val: 0: the label 23 is none of the 19 classes'):
@@ -77,8 +80,8 @@ def test_labels_of_other_classes_are_refused(toy_data):
 
 
 def test_inliers_from_class_labels(toy_data):
-    pairs = FolderPairs(toy_data / 'streets/val',
-                        lookup=lookup_from_json(toy_data / 'streets/labels.json'))
+    pairs = open_folder(toy_data / 'streets/val', LabelCodes.from_table(
+        lookup_from_json(toy_data / 'streets/labels.json')))
     pooled = pool_scores(Oracle(), pairs, inlier_below=19)
     assert pooled.anomaly.sum() == 0
     assert pooled.anomaly.size == 2 * 96 * 96

@@ -14,7 +14,8 @@ import torch
 from hybrid_training.checkpoint import Checkpoint, save_checkpoint
 from hybrid_training.cli.main import main
 from hybrid_training.data.class_list import STREETHAZARDS
-from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.label_codes import LabelCodes
+from hybrid_training.data.own_sets import open_folder
 from hybrid_training.evaluation.open_folds import cross_fold_open_miou
 from hybrid_training.evaluation.predictors import Prediction
 from hybrid_training.evaluation.report_table import markdown_report
@@ -44,7 +45,7 @@ def test_folds_take_their_thresholds_from_each_other(tmp_path):
             cv2.imwrite(str(tmp_path / name / f'images/{number}.png'),
                         np.full((1, 9, 3), number, np.uint8))
             cv2.imwrite(str(tmp_path / name / f'labels/{number}.png'), target)
-        folds[name] = FolderPairs(tmp_path / name)
+        folds[name] = open_folder(tmp_path / name, LabelCodes.as_stored())
     # t6 scores 2 higher: t5's threshold rejects two known pixels there, t6's accepts all of t5
     predictor = Stored(labels, [score, score + 2, score + 2])
     found = cross_fold_open_miou(predictor, folds, 2)

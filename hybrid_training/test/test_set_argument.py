@@ -73,3 +73,33 @@ def test_masks_that_come_alone_find_their_images(tmp_path, capsys):
     for images in (f'{tmp_path / "laf"}', f'fishyscapes-lost-and-found={tmp_path / "laf"}'):
         assert main([*call, '--images', images]) == 0
         assert 'AP  83.33' in capsys.readouterr().out   # (1 + 2/3) / 2
+
+
+def test_a_folder_is_the_same_with_and_without_the_name_of_its_set(toy_data, tmp_path):
+    nested = tmp_path / 'nested'
+    for folder in ('images', 'masks'):
+        shutil.copytree(toy_data / 'anomalies' / folder, nested / folder / 'town')
+    alone, = open_anomaly_sets([str(nested)])
+    named, = open_anomaly_sets([f'anomaly-folder={nested}'])
+    assert alone.images.names == named.images.names == ('town/0', 'town/1')
+    spoilt = nested / 'masks' / 'town' / '1.png'
+    mask = cv2.imread(str(spoilt), cv2.IMREAD_UNCHANGED)
+    mask[0, 0] = 77
+    cv2.imwrite(str(spoilt), mask)
+    for opened in (alone, named):
+        with pytest.raises(ValueError, match=r'town/1\.png: 1 pixels have the value 77'):
+            opened.images.label(1)
+
+
+def test_pictures_that_would_be_left_out_are_an_error(toy_data, tmp_path):
+    root = tmp_path / 'streets'
+    shutil.copytree(toy_data / 'streets' / 'val', root)
+    shutil.copy(root / 'images' / '0.jpg', root / 'images' / '0.png')
+    with pytest.raises(ValueError, match=r'has the same name; one image per label'):
+        open_class_sets([str(root)], None)
+    (root / 'images' / '0.png').unlink()
+    for folder in ('images', 'labels'):
+        shutil.copytree(root / folder, tmp_path / folder)
+        shutil.move(tmp_path / folder, root / folder / 'town')
+    only, = open_class_sets([str(root)], None)
+    assert only.images.names == ('0', '1', 'town/0', 'town/1'), 'at every depth'

@@ -74,7 +74,7 @@ def test_anomaly_set_without_anomalies_is_named(toy_data, toy_config, tiny_net, 
 
 
 def test_figures_are_those_of_all_pixels_pooled(toy_data, toy_config, tiny_net):
-    from hybrid_training.data.folder_pairs import FolderPairs
+    from hybrid_training.data.anomaly_sets import open_anomaly_folder
     from hybrid_training.evaluation.measures import pool_scores
     from hybrid_training.evaluation.predictors import NetworkPredictor
 
@@ -83,7 +83,7 @@ def test_figures_are_those_of_all_pixels_pooled(toy_data, toy_config, tiny_net):
     validation = open_validation(config, toy_data)
     assert validation is not None
     values = validation.measure(model).values
-    pairs = FolderPairs(toy_data / 'anomalies', labels='masks', size=(64, 128))
+    pairs = open_anomaly_folder(toy_data / 'anomalies', size=(64, 128))
     pooled = pool_scores(NetworkPredictor(model, (64, 128)), pairs).measures()
     for score, found in pooled.items():
         assert values[f'anomalies/{score}_ap'] == pytest.approx(found.ap, abs=1e-4)

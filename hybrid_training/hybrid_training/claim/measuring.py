@@ -26,7 +26,7 @@ from hybrid_training.config import (
     class_list,
     resolve,
 )
-from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.anomaly_sets import open_anomaly_folder
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.anomaly_measures import ScoreOnSet, measure_anomalies
 from hybrid_training.evaluation.known_statistics import known_statistics
@@ -116,7 +116,7 @@ class Protocol:
         """Open the anomaly sets by name, scores to be measured at label size."""
         sets: dict[str, LabeledImages] = {}
         for root in self.validation.anomaly_roots:
-            pairs = FolderPairs(resolve(root, self.data_root), labels='masks')
+            pairs = open_anomaly_folder(resolve(root, self.data_root))
             sets[pairs.root.name] = pairs
         pasted = open_held_out(self.pasted, self.data_root)
         assert pasted is not None

@@ -31,6 +31,7 @@ from hybrid_training.data.set_spec import (
 )
 
 ANOMALY_CODES = LabelCodes.build({0: 0, 1: 1}, void=(VOID,))
+OWN_CODES = LabelCodes.build({0: 0, 1: 1}, void=(2, VOID))
 REPACK_CODES = LabelCodes.build({0: 0, 1: 1}, void=(2,))
 LOST_AND_FOUND_CODES = LabelCodes.build({1: 0, **dict.fromkeys(range(2, 201), 1)}, void=(0,))
 """labelIds as SegmentMeIfYouCan reads them: 0 void, 1 free road, 2..200 anomaly."""
@@ -46,8 +47,17 @@ _LOST_AND_FOUND_KNOWN = (
     '01_Hanns_Klemm_Str_45_000007', '10_Schlossberg_9_000004')
 
 
+def open_anomaly_folder(root: Path, *, size: tuple[int, int] | None = None) -> ListedPairs:
+    """Open a folder of one's own: `images/NAME` and `masks/NAME.png`, at any depth.
+
+    Raises:
+        ValueError: no images, two of one name, or an image without a mask.
+    """
+    return open_folder(root, OWN_CODES, labels='masks', size=size)
+
+
 def _open_own(request: SetRequest) -> ListedPairs:
-    return open_folder(request.root, ANOMALY_CODES, labels='masks')
+    return open_anomaly_folder(request.root)
 
 
 def _smiyc(request: SetRequest, folder: str, names: dict[str, bool]) -> ListedPairs:
@@ -179,7 +189,7 @@ def _open_streethazards(request: SetRequest) -> ListedPairs:
 
 ANOMALY_SETS = (
     SetSpec('anomaly-folder', 'anomaly', 'images/NAME.jpg|png|webp + masks/NAME.png '
-            '(0 known, 1 anomaly, 255 void)', _open_own),
+            '(0 known, 1 anomaly, 2 or 255 void)', _open_own),
     SetSpec('road-anomaly21', 'anomaly', 'dataset_AnomalyTrack: images/*.jpg + '
             'labels_masks/*_labels_semantic.png', _open_road_anomaly21, ('validation', 'test'),
             Rules(aspects=(*WIDE, *FULL_HD), void='set')),

@@ -37,6 +37,16 @@ class LabelCodes:
         allowed[list(void)] = True
         return cls(table, allowed)
 
+    @classmethod
+    def from_table(cls, table: NDArray[np.uint8]) -> LabelCodes:
+        """Take a (256,) uint8 table in which every value may occur."""
+        return cls(table, np.ones(256, np.bool_))
+
+    @classmethod
+    def as_stored(cls) -> LabelCodes:
+        """Take every value for what it is."""
+        return cls.from_table(np.arange(256, dtype=np.uint8))
+
     def read(self, label: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
         """Return (H, W) uint8 meanings of a label map.
 

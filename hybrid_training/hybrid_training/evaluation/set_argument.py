@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hybrid_training.data.anomaly_sets import open_anomaly_folder
 from hybrid_training.data.class_list import CLASS_LISTS, ClassList
-from hybrid_training.data.folder_pairs import FolderPairs
+from hybrid_training.data.label_codes import LabelCodes
 from hybrid_training.data.labeled_images import LabeledImages
+from hybrid_training.data.own_sets import open_folder
 from hybrid_training.data.registry import find_set, open_set
 from hybrid_training.data.set_spec import POOLED, PixelProtocol, SetSpec
 
@@ -101,7 +103,7 @@ def open_anomaly_sets(
     found = []
     for argument, name in zip(arguments, own_names(arguments), strict=True):
         if argument.spec is None:
-            found.append(NamedSet(name, FolderPairs(argument.root, labels='masks')))
+            found.append(NamedSet(name, open_anomaly_folder(argument.root)))
             continue
         places = images or {}
         opened = open_set(
@@ -136,11 +138,11 @@ def open_class_sets(
         argument.refuse_other_than('inlier', 'one with class labels')
     if folds:
         arguments = [fold for argument in arguments for fold in argument.folds()]
-    table = read_lookup(lookup) if lookup else None
+    codes = LabelCodes.from_table(read_lookup(lookup)) if lookup else LabelCodes.as_stored()
     found = []
     for argument, name in zip(arguments, own_names(arguments), strict=True):
         if argument.spec is None:
-            found.append(NamedSet(name, FolderPairs(argument.root, lookup=table, size=size)))
+            found.append(NamedSet(name, open_folder(argument.root, codes, size=size)))
             continue
         if lookup is not None:
             msg = (f'{argument.spec.name}: a set of the registry knows its labels; a lookup is '

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hybrid_perception.metrics import ConfusionMatrix
 from hybrid_training.config import ValidationConfig, resolve
+from hybrid_training.data.anomaly_sets import open_anomaly_folder
 from hybrid_training.data.class_list import ClassList
-from hybrid_training.data.folder_pairs import FolderPairs
 from hybrid_training.data.label_ids import VOID
 from hybrid_training.data.labeled_images import LabeledImages
 from hybrid_training.evaluation.measures import (
@@ -68,7 +68,7 @@ def open_sets(
         msg = ('validation.closed_set is missing from the configuration: thresholds are chosen '
                'on labelled inlier images')
         raise ExportError(msg)
-    pairs = [FolderPairs(resolve(root, data_root), labels='masks')
+    pairs = [open_anomaly_folder(resolve(root, data_root))
              for root in validation.anomaly_roots]
     return MeasuringSets(
         open_inliers(validation.closed_set, data_root, classes),
