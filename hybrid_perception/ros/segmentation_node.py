@@ -345,5 +345,6 @@ class SegmentationNode(LifecycleNode):
             mixed_clocks=worker is not None and worker.inbox.mixed_clocks,
             camera_info_topic=self._camera_info_topic,
             calibrated=worker is not None and worker.calibrated, restarts=self._restarts,
+            marked=self._statistics.marked,
             oddities=(*self._unknown, *(worker.oddities.words if worker else ())),
             class_map=class_map, style=self._style()))
