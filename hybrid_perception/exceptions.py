@@ -20,6 +20,10 @@ class EngineError(HybridPerceptionError):
     """An inference engine is not available or failed while running."""
 
 
+class BadAnswerError(EngineError):
+    """An inference engine ran, and what it gave cannot be right."""
+
+
 class EncodingError(HybridPerceptionError):
     """Image bytes do not fit their declared encoding, or the encoding is not supported."""
 

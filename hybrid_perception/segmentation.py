@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hybrid_perception import open_set
 from hybrid_perception.backends.base import Backend
 from hybrid_perception.buffers import BufferPool
-from hybrid_perception.exceptions import EncodingError, EngineError, ParameterError
+from hybrid_perception.exceptions import BadAnswerError, EncodingError, ParameterError
 from hybrid_perception.geometry import Roi, resize_frame
 from hybrid_perception.labels import UNLABELED
 from hybrid_perception.manifest import Manifest
@@ -30,20 +30,38 @@ class Segmentation:
         self,
         label: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]],
         anomaly_score: NDArray[np.float32] | Callable[[], NDArray[np.float32]],
+        *,
+        fault: str = '',
+        shown: Callable[[], NDArray[np.uint8]] | None = None,
     ) -> None:
         """Take both maps, or what makes one when it is first asked for.
 
         Args:
             label: (H, W) uint8 closed-set class id, 255 where ignored.
             anomaly_score: (H, W) float32, higher = more anomalous, NaN where ignored, else finite.
+            fault: what was wrong with the engine's answer, in words; then the score is NaN where
+                it cannot be used, too.
+            shown: with a fault, makes (H, W) uint8, not 0 where pixels are not ignored.
         """
         self._label = label
         self._anomaly_score = anomaly_score
+        self._shown = shown
+        self.fault = fault
 
     @cached_property
     def label(self) -> NDArray[np.uint8]:
-        """Return the closed-set class ids, (H, W) uint8, 255 where ignored."""
-        return self._label() if callable(self._label) else self._label
+        """Return the closed-set class ids, (H, W) uint8, 255 where nothing is said."""
+        label = self._label() if callable(self._label) else self._label
+        if self.unusable is not None:
+            label[self.unusable] = UNLABELED
+        return label
+
+    @cached_property
+    def unusable(self) -> NDArray[np.bool_] | None:
+        """Return where the engine's answer cannot be used, (H, W); None where all of it can."""
+        if self._shown is None:
+            return None
+        return np.isnan(self.anomaly_score) & (self._shown() != 0)
 
     @cached_property
     def anomaly_score(self) -> NDArray[np.float32]:
@@ -53,15 +71,24 @@ class Segmentation:
     def open_set_mask(
         self, threshold: float, *, buffers: BufferPool | None = None
     ) -> NDArray[np.uint8]:
-        """Mark unknown pixels: (H, W) uint8, 255 where unknown, else 0."""
-        return open_set.open_set_mask(self.anomaly_score, threshold, buffers=buffers)
+        """Mark unknown pixels: (H, W) uint8, 255 where unknown, else 0.
+
+        What the engine gave no usable answer for is unknown.
+        """
+        mask = open_set.open_set_mask(self.anomaly_score, threshold, buffers=buffers)
+        if self.unusable is not None:
+            mask[self.unusable] = 255
+        return mask
 
     def open_set_label(
         self, threshold: float, unknown_id: int, *, buffers: BufferPool | None = None
     ) -> NDArray[np.uint8]:
         """Write the unknown id into the label where pixels are unknown: (H, W) uint8."""
-        return open_set.open_set_label(
+        label = open_set.open_set_label(
             self.label, self.anomaly_score, threshold, unknown_id, buffers=buffers)
+        if self.unusable is not None:
+            label[self.unusable] = unknown_id
+        return label
 
 
 class Segmenter:
@@ -80,6 +107,7 @@ class Segmenter:
         roi: Roi | None = None,
         ignore_mask: NDArray[np.uint8] | None = None,
         late: bool = False,
+        mark_bad_answers: bool = False,
     ) -> None:
         """Prepare the buffers.
 
@@ -93,6 +121,8 @@ class Segmenter:
                 vehicle's own bonnet. Stretched to the frame if its size differs.
             late: Bring a map to the size of the camera only when it is asked for, by the thread
                 that segments. For a node of whose outputs not all are read.
+            mark_bad_answers: Mark the pixels of which the engine says what cannot be right (a
+                score that is no number, a class that does not exist), and refuse no frame.
 
         Raises:
             ParameterError: A value is not what is asked for.
@@ -109,6 +139,7 @@ class Segmenter:
         self._roi = roi or Roi()
         self._ignore_mask = ignore_mask
         self._late = late
+        self._mark_bad_answers = mark_bad_answers
         self._ignored: NDArray[np.bool_] | None = None
         self._ignored_for: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._input = np.empty((1, *manifest.input_size, 3), np.uint8)
@@ -123,18 +154,27 @@ class Segmenter:
         Raises:
             EncodingError: The frame has another shape or dtype.
             ParameterError: The region of interest is not inside the frame.
-            EngineError: The engine failed or gave an answer that cannot be used.
+            BadAnswerError: The engine gave an answer that cannot be used.
+            EngineError: The engine failed.
         """
         region = self._fit_roi(rgb)
         resize_frame(rgb[region.slices], self._manifest.input_size, out=self._input[0],
                      buffers=self._buffers)
         label, score = self._backend.infer(self._input)
-        self._check_answer(label, score)
-        source = (rgb.shape[0], rgb.shape[1])
+        fault = self._fault_of(label, score)
+        source, shown = (rgb.shape[0], rgb.shape[1]), None
+        if fault:
+            if not self._mark_bad_answers:
+                raise BadAnswerError(fault)
+            label, score = self._blank_out(label, score)
+            everywhere = np.ones(self._manifest.input_size, np.uint8)
+            shown = partial(self._finish, everywhere, region, source, 0)
         found = Segmentation(
             partial(self._finish, label, region, source, UNLABELED),
-            partial(self._finish, score, region, source, np.nan))
-        return found if self._late else Segmentation(found.label, found.anomaly_score)
+            partial(self._finish, score, region, source, np.nan), fault=fault, shown=shown)
+        if not self._late:   # made now, so that the next frame may use the buffers
+            _ = found.label, found.anomaly_score, found.unusable
+        return found
 
     def output_view(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Bring a frame to the geometry of its segmentation, for overlays.
@@ -158,11 +198,14 @@ class Segmenter:
         """Infer on a grey frame so that the first real one is not slow.
 
         Raises:
-            EngineError: The engine failed or gave an answer that cannot be used.
+            BadAnswerError: The engine gave an answer that cannot be used.
+            EngineError: The engine failed.
         """
         self._input.fill(128)
         for _ in range(iterations):
-            self._check_answer(*self._backend.infer(self._input))
+            fault = self._fault_of(*self._backend.infer(self._input))
+            if fault:
+                raise BadAnswerError(fault)
 
     def close(self) -> None:
         """Free the backend."""
@@ -206,29 +249,42 @@ class Segmenter:
             )
         return self._roi.fit(*rgb.shape[:2])
 
-    def _check_answer(self, label: NDArray[np.uint8], score: NDArray[np.float32]) -> None:
-        """Refuse an answer that would silently pass as 'known'."""
+    def _fault_of(self, label: NDArray[np.uint8], score: NDArray[np.float32]) -> str:
+        """Say what is wrong with an answer that would silently pass as 'known'; '' if nothing."""
         size = self._manifest.input_size
         engine, model = self._backend.name, self._manifest.name
         for array, dtype, name in ((label, np.uint8, 'label'), (score, np.float32, 'score')):
             if array.shape != size or array.dtype != dtype:
-                raise EngineError(
+                return (
                     f'{engine} gave a {name} of {array.shape} {array.dtype} for model {model}; '
                     f'it must be {size} {np.dtype(dtype)}'
                 )
         # One pass and no image-sized buffer: a sum is finite only where all its terms are, and
         # OpenCV sums in double, which no image of float32 overflows.
         if not np.isfinite(cv2.sumElems(score)[0]):
-            raise EngineError(
+            return (
                 f'{engine} gave anomaly scores that are NaN or infinite for model {model}; the '
                 'frame cannot be used'
             )
         num_classes = self._manifest.class_map.num_classes
         if label.max() >= num_classes:
-            raise EngineError(
+            return (
                 f'{engine} gave the class id {label.max()} for model {model}; the manifest has '
                 f'0..{num_classes - 1}'
             )
+        return ''
+
+    def _blank_out(
+        self, label: NDArray[Any], score: NDArray[Any]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Say nothing where an answer cannot be right; of one of a wrong shape, nothing at all."""
+        size = self._manifest.input_size
+        if (label.shape, label.dtype, score.shape, score.dtype) != (
+                size, np.uint8, size, np.float32):
+            return np.full(size, UNLABELED, np.uint8), np.full(size, np.nan, np.float32)
+        wrong = ~np.isfinite(score) | (label >= self._manifest.class_map.num_classes)
+        return (np.where(wrong, np.uint8(UNLABELED), label),
+                np.where(wrong, np.float32(np.nan), score))
 
     def _ignored_pixels(
         self, source: tuple[int, int], region: Roi, output: tuple[int, int]

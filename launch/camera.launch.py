@@ -26,7 +26,9 @@ ARGUMENTS = (
      'with one loaded model, each below its namespace (multi_camera.launch.py); empty: one'),
     ('image_topic', 'image_raw',
      'Camera images; with image_transport:=compressed, /compressed is put behind it'),
-    ('camera_info_topic', 'camera_info', 'Calibration of the camera; the node works without'),
+    ('camera_info_topic', '',
+     'Calibration of the camera, without which the node works; empty: camera_info beside '
+     'image_topic'),
     ('image_transport', '', 'raw or compressed; empty: as the parameter file says'),
     ('params_file', str(SHARE / 'config' / 'perception.yaml'),
      'Parameter file; a copy of the default is the place for own settings'),
@@ -149,12 +151,18 @@ def perception_node(chosen: dict[str, str]) -> Node:
     return Node(
         package='hybrid_perception', executable='perception_node', **names,
         arguments=['--cameras', *cameras] if cameras else [],
-        parameters=[ParameterFile(chosen['params_file'], allow_substs=True), overrides],
-        remappings=[('image', chosen['image_topic']),
-                    ('camera_info', chosen['camera_info_topic'])],
+        # A substitution in a file could run any command.
+        parameters=[ParameterFile(chosen['params_file'], allow_substs=False), overrides],
+        remappings=remappings(chosen),
         ros_arguments=['--log-level', chosen['log_level']],
         respawn=is_true(chosen['use_respawn']) and not builds, respawn_delay=2.0,
         output='screen', emulate_tty=True)
+
+
+def remappings(chosen: dict[str, str]) -> list[tuple[str, str]]:
+    """Name the camera's topics; the node finds camera_info beside the images by itself."""
+    found = [('image', chosen['image_topic']), ('camera_info', chosen['camera_info_topic'])]
+    return [(name, topic) for name, topic in found if topic]
 
 
 def namespaces(chosen: dict[str, str]) -> list[str]:

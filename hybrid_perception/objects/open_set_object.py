@@ -89,7 +89,8 @@ def find_objects(
     """Find the objects of one frame, the largest first.
 
     Pixels that touch by a side or a corner belong together. What is ignored (region of interest,
-    ignore mask) is never in the mask, hence in no object.
+    ignore mask) is never in the mask, hence in no object; nor is what the engine gave no usable
+    answer for.
 
     Args:
         segmentation: label and score, (H, W).
@@ -104,6 +105,8 @@ def find_objects(
     if mask.shape != segmentation.label.shape:
         raise ParameterError(
             f'the mask {mask.shape} and the label {segmentation.label.shape} must have one size')
+    if segmentation.unusable is not None:
+        mask = np.where(segmentation.unusable, np.uint8(0), mask)
     _, regions, stats, centroids = cv2.connectedComponentsWithStats(mask, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0   # the background

@@ -80,6 +80,8 @@ class Health:
     camera_info_topic: str = ''
     calibrated: bool = True
     restarts: int = 0
+    marked: int = 0
+    new_faults: int = 0
     oddities: tuple[str, ...] = ()
     last_publishers: tuple[str, ...] = ()
     class_map: ClassMap | None = None
@@ -220,6 +222,9 @@ def judge_inference(health: Health) -> tuple[bytes, str]:
         level = ERROR if seconds > health.parameters.engine_timeout else WARN
         return level, (f'{work.value} for {seconds:.1f} s: it hangs, or is too slow for this '
                        'machine')
+    if health.new_faults:
+        return WARN, (f'{health.new_faults} frame(s) for which the answer of the engine cannot be '
+                      'right; the log says how')
     if not health.watched:
         return OK, 'idle: nobody reads an output, so nothing is computed'
     if not health.heard or health.silence > health.parameters.watchdog_timeout:
@@ -277,14 +282,17 @@ class Diagnostics:
         # Not a lifecycle publisher: it says why there is no other picture.
         self._legend = node.create_publisher(
             Image, f'~/{LEGEND}', output_qos(), qos_overriding_options=overridable())
-        self._bad_frames = 0
+        self._bad_frames = self._faults = 0
         self._last_publishers: tuple[str, ...] = ()
 
     def publish(self, health: Health) -> None:
         """Publish the report; bad frames are a warning in the period in which they came."""
         new_bad_frames = health.counts.bad - self._bad_frames
         self._last_publishers = health.graph.publishers or self._last_publishers
-        health = replace(health, last_publishers=self._last_publishers)
+        faults = health.marked + health.counts.faulty
+        health = replace(
+            health, last_publishers=self._last_publishers, new_faults=faults - self._faults)
+        self._faults = faults
         verdict, drift = judge_input(health, new_bad_frames), judge_drift(health)
         inference = judge_inference(health)
         # The log has bad frames, and what is odd, already.
@@ -307,6 +315,7 @@ class Diagnostics:
                 'camera_info': _calibration(health),
                 'frames received': str(counts.received),
                 'frames dropped, bad': str(counts.bad),
+                'frames dropped, bad answer of the engine': str(counts.faulty),
                 'frames dropped, overload': str(counts.overload),
                 'frames dropped, older than max_latency': str(counts.late),
                 'frames dropped, lost on the way': str(counts.lost),
@@ -318,6 +327,7 @@ class Diagnostics:
                 **health.engine,
                 'engine restarts': str(health.restarts),
                 'frames processed': str(counts.processed),
+                'frames marked, bad answer of the engine': str(health.marked),
                 'frames not computed, nobody reads': str(counts.unread),
                 'outputs read': ', '.join(health.watched) or 'none',
                 **health.rates,

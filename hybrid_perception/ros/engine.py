@@ -15,7 +15,7 @@ import numpy as np
 from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.backends.shared import SharedBackends
 from hybrid_perception.engine.settings import EngineSettings
-from hybrid_perception.exceptions import ParameterError
+from hybrid_perception.exceptions import ModelError, ParameterError
 from hybrid_perception.geometry import Roi
 from hybrid_perception.ignore_mask import load_ignore_mask
 from hybrid_perception.manifest import Manifest, load_manifest
@@ -79,14 +79,37 @@ def load_engine(
         description['backend'] = f'{backend.name} ({backend.detail})'
         return Segmenter(
             manifest, backend, output_size=cast(OutputSize, parameters.output_size),
-            roi=roi, ignore_mask=ignore_mask, late=True)
+            roi=roi, ignore_mask=ignore_mask, late=True,
+            mark_bad_answers=parameters.bad_answer == 'mark')
 
-    segmenter = RetryingSegmenter(build)
+    built = False
+
+    def build_again() -> Segmenter:
+        nonlocal built
+        if built:   # whoever replaced the file since may not have meant it to run
+            verify_unchanged(manifest)
+        built = True
+        return build()
+
+    segmenter = RetryingSegmenter(
+        build_again, retry_bad_answers=parameters.bad_answer == 'fail')
     for _ in range(parameters.warmup_iterations):
         if not stop.is_set():
             segmenter.warm_up()
     logger.info('model %s, anomaly threshold %.3f', manifest.onnx_path, threshold)
     return Engine(manifest, segmenter, roi, parameters.output_size == 'network', description)
+
+
+def verify_unchanged(manifest: Manifest) -> None:
+    """Check that the model on disk is still the one that was loaded.
+
+    Raises:
+        ModelError: it is not.
+    """
+    now = load_manifest(manifest.path, precision='auto')
+    if now.sha256 != manifest.sha256:
+        raise ModelError(
+            f'{manifest.path} has changed since it was loaded; configure the node anew')
 
 
 def chosen_backend(parameters: NodeParameters) -> str:

@@ -16,6 +16,7 @@ from hybrid_perception.buffers import BufferPool
 from hybrid_perception.image import SUPPORTED_ENCODINGS, byte_view, to_rgb
 from hybrid_perception.labels import UNLABELED, ClassMap
 from hybrid_perception.picture import decode_compressed
+from hybrid_perception.ros.graph import printable
 from hybrid_perception.ros.other_encodings import rgb_by_cv_bridge
 
 
@@ -37,7 +38,7 @@ def rgb_from_msg(
     """
     if isinstance(message, CompressedImage):
         # Decoders always write into new memory.
-        return decode_compressed(message.data, message.format)
+        return decode_compressed(message.data, printable(message.format))
     if message.encoding not in SUPPORTED_ENCODINGS:
         return rgb_by_cv_bridge(message)
     return to_rgb(
@@ -49,8 +50,8 @@ def rgb_from_msg(
 def describe_msg(message: Image | CompressedImage) -> str:
     """Say in words what a camera image claims to be, for error messages."""
     if isinstance(message, CompressedImage):
-        return f'format {message.format!r}, {len(message.data)} bytes'
-    return (f'encoding {message.encoding!r}, {message.width}x{message.height}, '
+        return f"format '{printable(message.format)}', {len(message.data)} bytes"
+    return (f"encoding '{printable(message.encoding)}', {message.width}x{message.height}, "
             f'step {message.step}, {len(message.data)} bytes')
 
 

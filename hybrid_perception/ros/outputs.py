@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import CameraInfo, Image
@@ -54,22 +55,26 @@ class Outputs:
     def publish(
         self, scene: Scene, header: Header, camera_info: CameraInfo | None, watched: Set[str]
     ) -> None:
-        """Publish what is watched of one frame under the frame's header; the data come first."""
-        self._publish_images((*LABELS, *EXTRAS), scene, header, watched)
-        if OBJECTS in watched:
-            self._publishers[OBJECTS].publish(
-                detections_msg(scene.objects, scene.class_map.unknown_id, header))
-        if camera_info is not None and CAMERA_INFO in watched:
-            self._publishers[CAMERA_INFO].publish(camera_info)
-        self._publish_images(PICTURES, scene, header, watched)
+        """Publish what is watched of one frame under the frame's header; the data come first.
 
-    def _publish_images(
+        All of it is made before any of it goes out, so that an error never leaves half a frame.
+        """
+        messages = self._images((*LABELS, *EXTRAS), scene, header, watched)
+        if OBJECTS in watched:
+            messages[OBJECTS] = detections_msg(
+                scene.objects, scene.class_map.unknown_id, header)
+        if camera_info is not None and CAMERA_INFO in watched:
+            messages[CAMERA_INFO] = camera_info
+        messages.update(self._images(PICTURES, scene, header, watched))
+        for topic, message in messages.items():
+            self._publishers[topic].publish(message)
+
+    def _images(
         self, outputs: tuple[ImageOutput, ...], scene: Scene, header: Header, watched: Set[str]
-    ) -> None:
-        for output in outputs:
-            if output.topic in watched:
-                self._publishers[output.topic].publish(self._messages[output.topic].fill(
-                    output.render(scene), header, output.encoding))
+    ) -> dict[str, Any]:
+        return {output.topic: self._messages[output.topic].fill(
+                    output.render(scene), header, output.encoding)
+                for output in outputs if output.topic in watched}
 
     def publish_timing(self, watched: Set[str], times: Mapping[str, float | None]) -> None:
         """Publish what is watched of the times of one frame.

@@ -166,6 +166,12 @@ TABLE: tuple[Entry, ...] = (
           'Without an image for this long, or without an answer of the engine to one, diagnostics '
           'warn and name the likely cause',
           unit='s', range=(0.1, 3600.0)),
+    Entry('bad_answer', 'mark',
+          'What is done with a frame for which the engine gives scores that are no numbers, '
+          'classes that do not exist or a wrong shape. mark: such pixels are unknown in the '
+          'masks, 255 in ~/label, NaN in the score. drop: the frame is dropped. fail: the engine '
+          'is loaded anew, and the node fails if that does not help',
+          choices=('mark', 'drop', 'fail')),
     Entry('engine_hang', 'report',
           'What is done when one frame has taken engine_timeout. report: diagnostics give an '
           'error. restart: the frame is given up and the model is loaded anew. exit: the process '
@@ -215,6 +221,7 @@ class NodeParameters:
     drift_tolerance: float
     max_latency: float
     watchdog_timeout: float
+    bad_answer: str
     engine_hang: str
     engine_timeout: float
     label_info_period: float

@@ -10,7 +10,12 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from hybrid_perception.exceptions import EncodingError, EngineError, ParameterError
+from hybrid_perception.exceptions import (
+    BadAnswerError,
+    EncodingError,
+    EngineError,
+    ParameterError,
+)
 from hybrid_perception.segmentation import Segmentation, Segmenter
 
 logger = logging.getLogger(__name__)
@@ -19,9 +24,18 @@ logger = logging.getLogger(__name__)
 class RetryingSegmenter:
     """Segment; where the engine fails, build it anew and try the same frame once more."""
 
-    def __init__(self, build: Callable[[], Segmenter]) -> None:
-        """Build the first engine by `build`, which is kept for the next one."""
+    def __init__(
+        self, build: Callable[[], Segmenter], *, retry_bad_answers: bool = True
+    ) -> None:
+        """Build the first engine by `build`, which is kept for the next one.
+
+        Args:
+            build: makes a segmenter.
+            retry_bad_answers: whether an answer that cannot be right speaks against the engine.
+        """
         self._build = build
+        self._passed_on = (EncodingError, ParameterError) if retry_bad_answers else (
+            EncodingError, ParameterError, BadAnswerError)
         self._segmenter = build()
 
     def segment(self, rgb: NDArray[np.uint8]) -> Segmentation:
@@ -29,11 +43,12 @@ class RetryingSegmenter:
 
         Raises:
             EncodingError, ParameterError: the frame does not fit; no new engine would help.
+            BadAnswerError: the answer cannot be right, and it is not tried again.
             EngineError: the frame failed on the old engine and on a new one.
         """
         try:
             return self._segmenter.segment(rgb)
-        except (EncodingError, ParameterError):
+        except self._passed_on:
             raise
         except Exception as first:  # an engine may raise anything
             logger.warning('inference failed (%s); building the engine anew', first)

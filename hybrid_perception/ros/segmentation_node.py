@@ -64,6 +64,7 @@ class SegmentationNode(LifecycleNode):
         self.failed = self.hung = False
         self.fault = ''
         self._restarts = 0
+        self._resumes = False
         self._stop = stop or threading.Event()
         self._sharing = sharing or Sharing()
         self._label = 'unconfigured'
@@ -91,6 +92,7 @@ class SegmentationNode(LifecycleNode):
         self._camera_info_topic = self._choose_camera_info_topic()
         self._log_handler = bridge_core_logging(self.get_logger())
         self._failure = self.create_guard_condition(self._on_engine_failure)
+        self._activation = self.create_guard_condition(self._activate_late)
         self._wake = self.create_guard_condition(lambda: None)
         self._jumps = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
@@ -132,6 +134,9 @@ class SegmentationNode(LifecycleNode):
             self, self._engine.manifest.class_map, lambda: self._threshold,
             parameters.label_info_period)
         self._label = 'inactive'
+        if self._resumes:   # what autostart left undone; after this transition, not within it
+            self._resumes = False
+            self._activation.trigger()
         return super().on_configure(state)
 
     @reported
@@ -203,9 +208,15 @@ class SegmentationNode(LifecycleNode):
             if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
                 self.trigger_activate()
             elif not self._stop.is_set():
+                self._resumes = True
                 self.get_logger().error(
                     'stays unconfigured; mend the above, then run: '
-                    f'ros2 lifecycle set {self.get_fully_qualified_name()} configure')
+                    f'ros2 lifecycle set {self.get_fully_qualified_name()} configure; '
+                    'it then activates itself')
+
+    def _activate_late(self) -> None:
+        if self._label == 'inactive':   # nobody else did it meanwhile
+            self.trigger_activate()
 
     def build_only(self) -> bool:
         """Configure, which builds the engine and proves it, and free it; return whether it works.
@@ -345,5 +356,6 @@ class SegmentationNode(LifecycleNode):
             mixed_clocks=worker is not None and worker.inbox.mixed_clocks,
             camera_info_topic=self._camera_info_topic,
             calibrated=worker is not None and worker.calibrated, restarts=self._restarts,
+            marked=self._statistics.marked,
             oddities=(*self._unknown, *(worker.oddities.words if worker else ())),
             class_map=class_map, style=self._style()))

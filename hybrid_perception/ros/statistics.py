@@ -26,6 +26,7 @@ class Counts:
         lost: sent while the node was free to take them, and never seen.
         late: older than `max_latency`.
         bad: that could not be read.
+        faulty: dropped because the engine's answer could not be right.
         forgotten: given up because the node was deactivated, time jumped or the engine failed.
     """
 
@@ -36,6 +37,7 @@ class Counts:
     lost: int = 0
     late: int = 0
     bad: int = 0
+    faulty: int = 0
     forgotten: int = 0
 
     @property
@@ -54,7 +56,12 @@ class Work(Enum):
 
 
 class FrameStatistics:
-    """Counts of all frames, rates and percentiles of the recent ones; safe between threads."""
+    """Counts of all frames, rates and percentiles of the recent ones; safe between threads.
+
+    Attributes:
+        marked: frames among the processed of which the engine's answer could not be right in
+            places; written by the inference thread alone.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,6 +77,7 @@ class FrameStatistics:
         self._last_output: float | None = None
         self._work: tuple[Work, float] | None = None
         self._late: tuple[float, float] | None = None
+        self.marked = 0
 
     def begin(self) -> None:
         """Start to listen: nothing was heard yet."""

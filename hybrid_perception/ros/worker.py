@@ -15,7 +15,12 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hybrid_perception.buffers import BufferPool
-from hybrid_perception.exceptions import EncodingError, HybridPerceptionError, ParameterError
+from hybrid_perception.exceptions import (
+    BadAnswerError,
+    EncodingError,
+    HybridPerceptionError,
+    ParameterError,
+)
 from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.ros.camera import Oddities, camera_info_for
 from hybrid_perception.ros.drift import DriftWatch
@@ -174,6 +179,9 @@ class Worker:
             self._node.get_logger().error(
                 f'dropped a frame of {self._topic} ({describe_msg(message)}): {error}',
                 throttle_duration_sec=QUIET)
+        except BadAnswerError as error:
+            self._settle('faulty')
+            self._warn(f'dropped a frame of {self._topic}: {error}')
         except Exception as error:  # handed to the executor, which ends the activation
             self._settle('forgotten')
             if not self._ending.is_set():
@@ -207,6 +215,9 @@ class Worker:
         watch.lap('output_time')
         if not self._settle('processed'):
             return
+        if segmentation.fault:
+            self._statistics.marked += 1
+            self._warn(f'marked pixels of a frame of {self._topic}: {segmentation.fault}')
         settled = jumps == self._jumps
         if settled and self._drift.watching:   # else the score may not even be made
             self._drift.add(segmentation.anomaly_score, seconds(message.header.stamp))
@@ -216,6 +227,9 @@ class Worker:
         self._outputs.publish_timing(watched, {
             'processing_time': watch.total, 'pipeline_latency': latency, 'cyclic_time': cycle,
             'waiting_time': age if settled else None, **watch.laps})
+
+    def _warn(self, words: str) -> None:
+        self._node.get_logger().warning(words, throttle_duration_sec=QUIET)
 
     def _drop_late(self, frame: Frame, age: float | None) -> bool:
         """Drop a frame that is too old; return whether it was.

@@ -296,3 +296,19 @@ def test_an_engine_that_hangs_is_loaded_anew_where_it_is_asked_for(make_robot, p
     assert len(robot.received['label']) == 2
     values = {value.key: value.value for value in robot.status('inference').values}
     assert values['engine restarts'] == '1'
+
+
+def test_a_start_that_was_mended_goes_on_to_active(make_robot, picture):
+    robot = make_robot(operating_point='nonsense')
+    robot.node.autostart()
+    manager = Manager(robot)
+    assert manager.state == 'unconfigured'
+    assert any('configure; it then activates itself' in line for line in robot.log)
+    assert robot.set(operating_point='middle').successful
+    assert manager.do(CONFIGURE)
+    robot.spin_until(lambda: manager.state == 'active')
+    assert manager.do(DEACTIVATE)
+    assert manager.do(CLEANUP)
+    assert manager.do(CONFIGURE)
+    robot.spin(0.3)
+    assert manager.state == 'inactive', 'once is enough: from here on a manager decides'

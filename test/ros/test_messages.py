@@ -11,12 +11,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from hybrid_perception.exceptions import EncodingError
 from hybrid_perception.labels import ClassMap
 from hybrid_perception.ros.messages import (
     ReusedImage,
+    describe_msg,
     label_info_msg,
     msg_from_array,
     rgb_from_msg,
@@ -114,3 +116,19 @@ def test_label_info_names_every_value_that_a_label_can_have(monkeypatch):
 def test_label_info_with_the_real_message():
     pytest.importorskip('vision_msgs', reason='vision_msgs is not installed')
     assert label_info_msg(CLASSES, 1.5, Header()).class_map[2].class_name == 'unknown'
+
+
+@pytest.mark.parametrize('text', ['x' * 100_000, 'a\n[ERROR] forged\x1b[2J', '\u202edrawkcab'],
+                         ids=['long', 'forged', 'reversed'])
+def test_what_a_camera_says_of_itself_is_cut_and_printed_safely(text):
+    raw = Image(height=1, width=1, step=1, encoding=text, data=b'0')
+    compressed = CompressedImage(format=text, data=b'no picture')
+    for message in (raw, compressed):
+        words = [describe_msg(message)]
+        with pytest.raises(EncodingError) as error:
+            rgb_from_msg(message)
+        words.append(str(error.value))
+        for line in words:
+            assert len(line) < 600
+            assert line.isascii()
+            assert line.isprintable()

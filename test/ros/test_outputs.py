@@ -11,6 +11,7 @@ import pytest
 from sensor_msgs.msg import CameraInfo
 
 from hybrid_perception.backends.registry import create_backend
+from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.manifest import load_manifest
 from hybrid_perception.open_set import confidence
 from hybrid_perception.rendering import anomaly_color, color_label, draw_objects, overlay
@@ -84,6 +85,21 @@ def test_the_data_come_before_the_pictures(make_robot, picture, monkeypatch):
             order.append(topic), publish(message)))
     robot.send(robot.image(picture))
     assert order == list(IMAGES)
+
+
+def test_an_error_in_the_last_picture_leaves_no_half_frame(make_robot, picture, monkeypatch):
+    robot = make_robot().start(*IMAGES)
+    robot.send(robot.image(picture))
+    before = {topic: len(robot.received[topic]) for topic in IMAGES}
+
+    def fail(*_, **__):
+        raise ParameterError('cannot be drawn')
+
+    monkeypatch.setattr('hybrid_perception.scene.anomaly_color', fail)
+    robot.camera.publish(robot.stamped(robot.image(picture)))
+    robot.spin_until(lambda: robot.counts.bad == 1)
+    robot.spin(0.2)
+    assert {topic: len(robot.received[topic]) for topic in IMAGES} == before
 
 
 def test_nothing_is_computed_for_nobody(make_robot, picture, monkeypatch):

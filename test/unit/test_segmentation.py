@@ -15,6 +15,7 @@ from hybrid_perception.backends.registry import create_backend
 from hybrid_perception.exceptions import EncodingError, EngineError, ParameterError
 from hybrid_perception.geometry import Roi
 from hybrid_perception.manifest import load_manifest
+from hybrid_perception.objects.open_set_object import ObjectGate, find_objects
 from hybrid_perception.segmentation import Segmenter
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 130, 10), (5, 5, 40)
@@ -267,3 +268,56 @@ def test_close_closes_the_backend(manifest):
     backend = FixedBackend(np.zeros((32, 64), np.uint8), np.zeros((32, 64), np.float32))
     Segmenter(manifest, backend).close()
     assert backend.closed == 1
+
+
+@pytest.mark.parametrize('late', [False, True])
+@pytest.mark.parametrize('options', [
+    {}, {'output_size': 'network'}, {'roi': Roi(4, 4, 40, 20)},
+    {'ignore_mask': np.array([[0, 1]], np.uint8)}])
+@pytest.mark.parametrize('bad', ['nan', 'inf', 'class'])
+def test_pixels_that_cannot_be_right_are_marked_as_unknown_and_the_others_stay(
+        manifest, options, bad, late):
+    label, score = np.zeros((32, 64), np.uint8), np.zeros((32, 64), np.float32)
+    good = Segmenter(manifest, FixedBackend(label.copy(), score.copy()), **options).segment(
+        halves(32, 64))
+    if bad == 'class':
+        label[10, 5] = 77
+    else:
+        score[10, 5] = float(bad)
+    found = Segmenter(manifest, FixedBackend(label, score), late=late, mark_bad_answers=True,
+                      **options).segment(halves(32, 64))
+    assert found.fault
+    marked = found.unusable
+    assert 0 < marked.sum() < marked.size
+    assert not marked[np.isnan(good.anomaly_score)].any(), 'what is ignored is not judged'
+    for threshold in (-1.0, 1.0):
+        expected = np.where(marked, 255, good.open_set_mask(threshold))
+        np.testing.assert_array_equal(found.open_set_mask(threshold), expected)
+        expected = np.where(marked, 3, good.open_set_label(threshold, 3))
+        np.testing.assert_array_equal(found.open_set_label(threshold, 3), expected)
+    np.testing.assert_array_equal(found.label, np.where(marked, 255, good.label))
+    np.testing.assert_array_equal(
+        found.anomaly_score, np.where(marked, np.nan, good.anomaly_score))
+
+
+@pytest.mark.parametrize(('label', 'score'), [
+    (np.zeros((32, 64), np.uint8), np.zeros((1, 64), np.float32)),
+    (np.zeros((32, 64), np.int64), np.zeros((32, 64), np.float32)),
+    (np.zeros((0,), np.uint8), np.zeros((32, 64), np.float32))])
+def test_an_answer_of_a_wrong_shape_is_marked_as_a_whole(manifest, label, score):
+    found = Segmenter(
+        manifest, FixedBackend(label, score), mark_bad_answers=True).segment(halves(32, 64))
+    assert found.unusable.all()
+    assert (found.label == 255).all()
+    assert (found.open_set_mask(1e30) == 255).all()
+
+
+def test_what_is_marked_is_no_object_and_next_to_objects_changes_no_number(manifest):
+    score = np.zeros((32, 64), np.float32)
+    score[4:12, 4:12] = 9.0
+    score[4:12, 12:20] = np.nan
+    found = Segmenter(manifest, FixedBackend(np.zeros((32, 64), np.uint8), score),
+                      output_size='network', mark_bad_answers=True).segment(halves(32, 64))
+    thing, = find_objects(found, found.open_set_mask(5.0), threshold=5.0, confidence_range=4.0,
+                          gate=ObjectGate())
+    assert (thing.width, thing.area, thing.mean_score, thing.confidence) == (8, 64, 9.0, 1.0)
