@@ -61,7 +61,7 @@ class Segmentation:
         """Return where the engine's answer cannot be used, (H, W); None where all of it can."""
         if self._shown is None:
             return None
-        return np.isnan(self.anomaly_score) & (self._shown() != 0)
+        return np.asarray(np.isnan(self.anomaly_score) & (self._shown() != 0), np.bool_)
 
     @cached_property
     def anomaly_score(self) -> NDArray[np.float32]:
@@ -279,8 +279,8 @@ class Segmenter:
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Say nothing where an answer cannot be right; of one of a wrong shape, nothing at all."""
         size = self._manifest.input_size
-        if (label.shape, label.dtype, score.shape, score.dtype) != (
-                size, np.uint8, size, np.float32):
+        fits = label.shape == score.shape == size
+        if not (fits and label.dtype == np.uint8 and score.dtype == np.float32):
             return np.full(size, UNLABELED, np.uint8), np.full(size, np.nan, np.float32)
         wrong = ~np.isfinite(score) | (label >= self._manifest.class_map.num_classes)
         return (np.where(wrong, np.uint8(UNLABELED), label),
