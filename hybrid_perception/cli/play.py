@@ -94,8 +94,7 @@ def _play(
     arguments: argparse.Namespace, playback: Playback, stop: threading.Event
 ) -> PlayReport:
     try:
-        from hybrid_perception.ros.play import play
-        from hybrid_perception.ros.player import PlaySettings
+        from hybrid_perception.ros.player import PlaySettings, play
     except ImportError as error:
         raise ParameterError(
             f"playing needs ROS 2 ({error}); source it, or install the extra 'ros'") from error

@@ -30,9 +30,8 @@ from hybrid_perception.ros.graph import (
 from hybrid_perception.ros.messages import msg_from_array
 from hybrid_perception.ros.outputs import CAMERA_INFO
 from hybrid_perception.ros.parameters import NodeParameters
-from hybrid_perception.ros.qos import output_qos, overridable
 from hybrid_perception.ros.statistics import Counts, Work
-from hybrid_perception.ros.transport import chosen_transport
+from hybrid_perception.ros.transport import chosen_transport, output_qos, overridable
 from hybrid_perception.scene import Style
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR

@@ -25,8 +25,7 @@ from hybrid_perception.labels import ClassMap
 from hybrid_perception.replay.frame import Stamp
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg
 from hybrid_perception.ros.outputs import DEBUG
-from hybrid_perception.ros.qos import input_qos, output_qos
-from hybrid_perception.ros.transport import choose_transport_profile
+from hybrid_perception.ros.transport import choose_transport_profile, input_qos, output_qos
 from hybrid_perception.view.frame_joiner import CAMERA, LABEL, SCORE, FrameJoiner, JoinedFrame
 from hybrid_perception.view.view_frame import ViewFrame
 

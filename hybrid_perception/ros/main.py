@@ -88,8 +88,8 @@ def _run(args: Sequence[str] | None, stop: threading.Event) -> int:
     from rclpy.utilities import remove_ros_args
 
     from hybrid_perception.ros.freed_memory import keep_freed_memory
+    from hybrid_perception.ros.loaded_model import Sharing
     from hybrid_perception.ros.segmentation_node import SegmentationNode
-    from hybrid_perception.ros.sharing import Sharing
 
     nodes: list[SegmentationNode] = []
     try:

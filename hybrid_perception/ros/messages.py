@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from builtin_interfaces.msg import Time as TimeMsg
@@ -13,11 +15,12 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from hybrid_perception.buffers import BufferPool
+from hybrid_perception.exceptions import EncodingError
 from hybrid_perception.image import SUPPORTED_ENCODINGS, byte_view, to_rgb
 from hybrid_perception.labels import UNLABELED, ClassMap
+from hybrid_perception.objects.open_set_object import OpenSetObject
 from hybrid_perception.picture import decode_compressed
 from hybrid_perception.ros.graph import printable
-from hybrid_perception.ros.other_encodings import rgb_by_cv_bridge
 
 
 def rgb_from_msg(
@@ -115,3 +118,68 @@ def label_info_msg(class_map: ClassMap, threshold: float, header: Header) -> Any
 def seconds(stamp: TimeMsg) -> float:
     """Return a stamp in seconds."""
     return float(stamp.sec) + 1e-9 * float(stamp.nanosec)
+
+
+def detection_array_type() -> type | None:
+    """Return vision_msgs/Detection2DArray, or None where vision_msgs is not installed."""
+    try:
+        from vision_msgs.msg import Detection2DArray
+    except ImportError:
+        return None
+    return Detection2DArray  # type: ignore[no-any-return]
+
+
+def detections_msg(objects: Sequence[OpenSetObject], unknown_id: int, header: Header) -> Any:
+    """Return the Detection2DArray of the objects of one frame. Needs vision_msgs.
+
+    The first hypothesis of each is the unknown class, with the object's confidence; the second is
+    the known class that it resembles most, with a score of 0, because the node does not hold it
+    for one. Ids of classes are those of LabelInfo. The centre of a box is `x + width / 2`, as in
+    `create_aabb` of vision_msgs.
+    """
+    from vision_msgs.msg import Detection2DArray
+
+    return Detection2DArray(
+        header=header,
+        detections=[_detection(item, unknown_id, header) for item in objects])
+
+
+def _detection(item: OpenSetObject, unknown_id: int, header: Header) -> Any:
+    from vision_msgs.msg import Detection2D
+
+    detection = Detection2D(header=header, id=str(item.id) if item.id else '')
+    detection.bbox.center.position.x = item.x + item.width / 2
+    detection.bbox.center.position.y = item.y + item.height / 2
+    detection.bbox.size_x, detection.bbox.size_y = float(item.width), float(item.height)
+    detection.results = [_hypothesis(unknown_id, item.confidence),
+                         _hypothesis(item.resembles, 0.0)]
+    return detection
+
+
+def _hypothesis(class_id: int, score: float) -> Any:
+    from vision_msgs.msg import ObjectHypothesisWithPose
+
+    result = ObjectHypothesisWithPose()
+    result.hypothesis.class_id, result.hypothesis.score = str(class_id), score
+    return result
+
+
+def rgb_by_cv_bridge(message: Image) -> NDArray[np.uint8]:
+    """Return an image of an encoding outside the core's table as RGB, (H, W, 3) uint8.
+
+    Raises:
+        EncodingError: cv_bridge is not installed, does not load, or cannot convert the image.
+    """
+    try:
+        bridge = import_module('cv_bridge').CvBridge()
+    except Exception as error:  # its compiled part fails in many ways beside NumPy 2
+        msg = (f"image encoding '{printable(message.encoding)}' is not supported; use one of "
+               f'{", ".join(SUPPORTED_ENCODINGS)}, or install cv_bridge, which knows more '
+               f'(here: {error})')
+        raise EncodingError(msg) from error
+    try:
+        return np.ascontiguousarray(bridge.imgmsg_to_cv2(message, 'rgb8'), np.uint8)
+    except Exception as error:  # CvBridgeError, cv2.error, or NumPy's own for a short buffer
+        msg = (f"cv_bridge cannot convert image encoding '{printable(message.encoding)}' to rgb8: "
+               f'{printable(str(error))}')
+        raise EncodingError(msg) from error

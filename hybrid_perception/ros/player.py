@@ -5,23 +5,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 import threading
 import time
 
 from builtin_interfaces.msg import Time as TimeMsg
+import rclpy
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from hybrid_perception.exceptions import ParameterError
 from hybrid_perception.replay.message import CAMERA_INFO_TYPE
 from hybrid_perception.replay.overlap import overlap
 from hybrid_perception.replay.playback import Playback, Unplayable
 from hybrid_perception.replay.timeline import NANOSECONDS, Cue, cues
-from hybrid_perception.ros.qos import overridable
+from hybrid_perception.ros.transport import choose_transport_profile, overridable
 
 MESSAGE_TYPES = {
     'sensor_msgs/msg/Image': Image,
@@ -199,3 +202,37 @@ def _sensor_qos(*, reliable: bool) -> QoSProfile:
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=5,
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT)
+
+
+NODE_NAME = 'recording_player'
+
+
+def play(
+    playback: Playback, settings: PlaySettings, stop: threading.Event,
+    ros_args: Sequence[str] = (),
+) -> PlayReport:
+    """Play a recording.
+
+    Args:
+        playback: the recording.
+        settings: how to play it.
+        stop: ends playing when it is set.
+        ros_args: remaps and parameters, as they stand behind --ros-args.
+
+    Raises:
+        ParameterError: The recording or the ROS arguments cannot be used.
+    """
+    choose_transport_profile()
+    try:
+        rclpy.init(args=['--ros-args', *ros_args] if ros_args else [],
+                   signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:  # rclpy's own types, and RuntimeError
+        raise ParameterError(f'--ros-args {" ".join(ros_args)}: {error}') from error
+    try:
+        node = Node(NODE_NAME)
+        try:
+            return Player(node, playback, settings, stop).run()
+        finally:
+            node.destroy_node()
+    finally:
+        rclpy.try_shutdown()

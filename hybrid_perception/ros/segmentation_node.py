@@ -17,19 +17,16 @@ from hybrid_perception.exceptions import EngineError
 from hybrid_perception.picture import finds_damage
 from hybrid_perception.ros.diagnostics import Diagnostics, Health
 from hybrid_perception.ros.drift import DriftWatch
-from hybrid_perception.ros.engine import Engine, active_threshold, load_engine
 from hybrid_perception.ros.graph import GraphWatch
 from hybrid_perception.ros.inbox import as_callback
-from hybrid_perception.ros.interruptible import TICK, run_interruptible
-from hybrid_perception.ros.label_info import LabelInfoPublisher
+from hybrid_perception.ros.loaded_model import LoadedModel, Sharing, active_threshold, load_model
 from hybrid_perception.ros.logging_bridge import bridge_core_logging, unbridge_core_logging
-from hybrid_perception.ros.outputs import Outputs
+from hybrid_perception.ros.outputs import LabelInfoPublisher, Outputs
 from hybrid_perception.ros.parameter_server import ParameterServer
 from hybrid_perception.ros.parameters import NodeParameters, frame_style
-from hybrid_perception.ros.qos import input_qos, keeps_newest_only, overridable
-from hybrid_perception.ros.sharing import Sharing
 from hybrid_perception.ros.statistics import FrameStatistics
-from hybrid_perception.ros.transitions import reported
+from hybrid_perception.ros.transitions import TICK, reported, run_interruptible
+from hybrid_perception.ros.transport import input_qos, keeps_newest_only, overridable
 from hybrid_perception.ros.worker import Worker
 from hybrid_perception.scene import Style
 
@@ -69,7 +66,7 @@ class SegmentationNode(LifecycleNode):
         self._sharing = sharing or Sharing()
         self._label = 'unconfigured'
         self._step = ''
-        self._engine: Engine | None = None
+        self._model: LoadedModel | None = None
         self._outputs: Outputs | None = None
         self._label_info: LabelInfoPublisher | None = None
         self._worker: Worker | None = None
@@ -125,13 +122,13 @@ class SegmentationNode(LifecycleNode):
         self._outputs = Outputs(self)
         parameters, stop, backends = self.parameters, self._stop, self._sharing.backends
         self._step = ''
-        self._engine = run_interruptible(
-            lambda: load_engine(parameters, stop, self._note_step, backends), stop,
+        self._model = run_interruptible(
+            lambda: load_model(parameters, stop, self._note_step, backends), stop,
             while_waiting=self._tick)
-        self._threshold = active_threshold(parameters, self._engine.manifest)
-        self._drift.choose(parameters, self._engine.manifest)
+        self._threshold = active_threshold(parameters, self._model.manifest)
+        self._drift.choose(parameters, self._model.manifest)
         self._label_info = LabelInfoPublisher(
-            self, self._engine.manifest.class_map, lambda: self._threshold,
+            self, self._model.manifest.class_map, lambda: self._threshold,
             parameters.label_info_period)
         self._label = 'inactive'
         if self._resumes:   # what autostart left undone; after this transition, not within it
@@ -144,12 +141,12 @@ class SegmentationNode(LifecycleNode):
         """Open the outputs, start the inference thread and subscribe."""
         super().on_activate(state)
         # on_configure made them, or the state machine would not be here.
-        assert self._engine is not None
+        assert self._model is not None
         assert self._outputs is not None
         assert self._label_info is not None
         self._statistics.begin()
         self._worker = Worker(
-            self, self._engine, self._outputs, self._statistics, self._drift,
+            self, self._model, self._outputs, self._statistics, self._drift,
             topic=self._topic, camera_info_topic=self._camera_info_topic,
             turns=self._sharing.turns, parameters=self.parameters,
             style=self._style, wake=self._wake.trigger,
@@ -223,9 +220,9 @@ class SegmentationNode(LifecycleNode):
 
         Nothing is activated: for images of a fleet.
         """
-        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS or self._engine is None:
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS or self._model is None:
             return False
-        self.get_logger().info(f'the engine is ready: {self._engine.description["backend"]}')
+        self.get_logger().info(f'the engine is ready: {self._model.description["backend"]}')
         self.trigger_cleanup()
         return True
 
@@ -236,12 +233,12 @@ class SegmentationNode(LifecycleNode):
             self._label_info.destroy()
         if self._outputs is not None:
             self._outputs.destroy()
-        if self._engine is not None:
-            self._close(self._engine)
-        self._label_info = self._outputs = self._engine = None
+        if self._model is not None:
+            self._close(self._model)
+        self._label_info = self._outputs = self._model = None
         self._label = 'unconfigured'
 
-    def _close(self, engine: Engine) -> None:
+    def _close(self, engine: LoadedModel) -> None:
         """Free the model; where its engine hangs, leave that to a thread that waits for it."""
         closing = threading.Thread(target=engine.segmenter.close, name='closing', daemon=True)
         closing.start()
@@ -276,17 +273,17 @@ class SegmentationNode(LifecycleNode):
         return True
 
     def _accept(self, values: NodeParameters) -> None:
-        if self._engine is None or self._label_info is None:
+        if self._model is None or self._label_info is None:
             return
-        self._threshold = active_threshold(values, self._engine.manifest)
-        self._drift.choose(values, self._engine.manifest)
+        self._threshold = active_threshold(values, self._model.manifest)
+        self._drift.choose(values, self._model.manifest)
         self._label_info.publish()
 
     def _style(self) -> Style:
-        if self._engine is None:
+        if self._model is None:
             return frame_style(self.parameters, self._threshold)
         return frame_style(
-            self.parameters, self._threshold, self._engine.manifest.confidence_range)
+            self.parameters, self._threshold, self._model.manifest.confidence_range)
 
     def _report_failure(self, error: Exception) -> None:
         """Take note of an error of the inference thread; called in that thread."""
@@ -338,10 +335,10 @@ class SegmentationNode(LifecycleNode):
         """Publish the report of now."""
         self._reported_at = time.monotonic()
         watched = self._outputs.watched() if self._outputs is not None else set()
-        engine = dict(self._engine.description) if self._engine is not None else {}
-        if self._engine is not None:
+        engine = dict(self._model.description) if self._model is not None else {}
+        if self._model is not None:
             engine['anomaly threshold'] = f'{self._threshold:.4f}'
-        class_map = self._engine.manifest.class_map if self._engine is not None else None
+        class_map = self._model.manifest.class_map if self._model is not None else None
         clock, worker = self.get_clock(), self._worker
         self._diagnostics.publish(Health(
             state=self._label, step=self._step, fault=self.fault, topic=self._topic,

@@ -1,6 +1,6 @@
 # Copyright 2026 The hybrid_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Shared memory that is large enough for images, where the user chose no other transport."""
+"""How messages travel: QoS of the endpoints, and shared memory that is large enough for images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from hybrid_perception.installed_model import PACKAGE
 
@@ -45,3 +47,43 @@ def choose_transport_profile() -> Path | None:
             os.environ[OLD_VARIABLE if old else NEW_VARIABLE] = str(profile)
             return profile
     return None
+
+
+def input_qos() -> QoSProfile:
+    """Return the camera's profile: best effort, so that every camera matches; newest only."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def keeps_newest_only(profile: QoSProfile) -> bool:
+    """Return whether a subscription's queue is one deep."""
+    return bool(profile.history == HistoryPolicy.KEEP_LAST and profile.depth == 1)
+
+
+def output_qos() -> QoSProfile:
+    """Return the outputs' profile: reliable, which serves best-effort readers as well."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=2,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def latched_qos() -> QoSProfile:
+    """Return the profile of LabelInfo: late joiners get the last message."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    )
+
+
+def overridable() -> QoSOverridingOptions:
+    """Allow `qos_overrides.<topic>.<publisher|subscription>.<history|depth|reliability>`."""
+    return QoSOverridingOptions.with_default_policies()

@@ -24,8 +24,8 @@ from hybrid_perception.exceptions import (
 from hybrid_perception.objects.tracking import ObjectTracker
 from hybrid_perception.ros.camera import Oddities, camera_info_for
 from hybrid_perception.ros.drift import DriftWatch
-from hybrid_perception.ros.engine import Engine
 from hybrid_perception.ros.inbox import Frame, Inbox
+from hybrid_perception.ros.loaded_model import LoadedModel
 from hybrid_perception.ros.messages import describe_msg, rgb_from_msg, seconds
 from hybrid_perception.ros.outputs import Outputs
 from hybrid_perception.ros.parameters import NodeParameters
@@ -55,7 +55,7 @@ class Worker:
     def __init__(
         self,
         node: LifecycleNode,
-        engine: Engine,
+        engine: LoadedModel,
         outputs: Outputs,
         statistics: FrameStatistics,
         drift: DriftWatch,
@@ -85,7 +85,7 @@ class Worker:
             on_failure: called in the thread with what ended it.
         """
         self._node = node
-        self._engine = engine
+        self._model = engine
         self._outputs = outputs
         self._statistics = statistics
         self._drift = drift
@@ -203,7 +203,7 @@ class Worker:
         self._note_size(rgb.shape[1], rgb.shape[0])
         watch.lap('decoding_time')
         with self.inbox.engine_at_work(), self._statistics.at(Work.INFERENCE):
-            segmentation = self._engine.segmenter.segment(rgb)
+            segmentation = self._model.segmenter.segment(rgb)
         end_turn()
         watch.lap('inference_time')
         settled = jumps == self._jumps
@@ -252,8 +252,8 @@ class Worker:
         segmentation: Segmentation, watched: Set[str],
     ) -> None:
         stamp = seconds(message.header.stamp)
-        scene = Scene(segmentation, self._engine.segmenter.output_view(rgb),
-                      self._engine.manifest.class_map, self._style(),
+        scene = Scene(segmentation, self._model.segmenter.output_view(rgb),
+                      self._model.manifest.class_map, self._style(),
                       track=lambda objects: self._tracker.update(objects, stamp),
                       buffers=self._buffers)
         self._outputs.publish(
@@ -278,7 +278,7 @@ class Worker:
         self.oddities.look_at_calibration(info, image, self._camera_info_topic)
         return camera_info_for(
             info, message.header, image=image,
-            region=self._engine.shown_region(image), output=scene.segmentation.label.shape)
+            region=self._model.shown_region(image), output=scene.segmentation.label.shape)
 
     def _age(self, message: Image | CompressedImage) -> float | None:
         """Return the seconds since the stamp of a frame; None where that cannot be known."""
@@ -295,7 +295,7 @@ class Worker:
                 f'images of {self._topic} changed from {self._size[0]}x{self._size[1]} to '
                 f'{width}x{height}')
         if self._size != (width, height):
-            shown = self._engine.roi.fit(height, width)
+            shown = self._model.roi.fit(height, width)
             self.oddities.look_at_aspect(
-                (shown.height, shown.width), self._engine.manifest.input_size)
+                (shown.height, shown.width), self._model.manifest.input_size)
         self._size = (width, height)

@@ -85,7 +85,7 @@ def test_every_class_of_the_shipped_model_is_in_one_type_and_the_unknown_is_dang
 
 
 def test_topics_and_encodings_are_what_the_node_publishes(make_robot, source, monkeypatch):
-    module = 'hybrid_perception.ros.label_info'
+    module = 'hybrid_perception.ros.outputs'
     monkeypatch.setattr(f'{module}.label_info_type', lambda: String)
     monkeypatch.setattr(f'{module}.label_info_msg', lambda *_: String())
     robot = make_robot().start()

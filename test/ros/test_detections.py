@@ -12,7 +12,7 @@ import pytest
 from std_msgs.msg import Header, String
 
 from hybrid_perception.objects.open_set_object import OpenSetObject
-from hybrid_perception.ros.detections import detections_msg
+from hybrid_perception.ros.messages import detections_msg
 
 from .conftest import TOPIC_TYPES
 

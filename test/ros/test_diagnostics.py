@@ -144,7 +144,7 @@ def test_the_inference_is_judged(change, level, words):
 
 def test_an_engine_that_hangs_is_told(make_robot, picture, monkeypatch):
     robot = make_robot(watchdog_timeout=0.2, **{'diagnostic_updater.period': 0.1}).start('label')
-    segmenter, go_on = robot.node._engine.segmenter, threading.Event()
+    segmenter, go_on = robot.node._model.segmenter, threading.Event()
     segment = segmenter.segment
     monkeypatch.setattr(segmenter, 'segment', lambda rgb: go_on.wait(60) and segment(rgb))
     robot.camera.publish(robot.stamped(robot.image(picture)))

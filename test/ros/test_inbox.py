@@ -306,7 +306,7 @@ class Overload:
     def __init__(self, robot, picture, monkeypatch) -> None:
         self.robot, self.picture = robot, picture
         self.go_on, self.begun, self.taken, self.sent = threading.Semaphore(0), 0, [], []
-        segmenter, put = robot.node._engine.segmenter, robot.node._worker.inbox.put
+        segmenter, put = robot.node._model.segmenter, robot.node._worker.inbox.put
         segment = segmenter.segment
 
         def slow(rgb: np.ndarray) -> object:

@@ -156,7 +156,7 @@ def test_outside_the_region_nothing_is_said(make_robot, picture):
 
 
 def slow_down(robot, monkeypatch, seconds: float) -> None:
-    segmenter = robot.node._engine.segmenter
+    segmenter = robot.node._model.segmenter
     segment = segmenter.segment
     monkeypatch.setattr(
         segmenter, 'segment', lambda rgb: (time.sleep(seconds), segment(rgb))[1])
@@ -266,7 +266,7 @@ def test_a_frame_during_which_time_jumps_back_leaves_no_latency(make_robot, pict
     robot.spin_until(lambda: clock.get_subscription_count() > 0)
     clock.publish(Clock(clock=TimeMsg(sec=100)))
     robot.spin_until(lambda: robot.node.get_clock().now().nanoseconds == 10**11)
-    segmenter, begun, go_on = robot.node._engine.segmenter, threading.Event(), threading.Event()
+    segmenter, begun, go_on = robot.node._model.segmenter, threading.Event(), threading.Event()
     segment = segmenter.segment
 
     def slow(rgb: np.ndarray) -> object:
@@ -317,7 +317,7 @@ def test_a_frame_whose_engine_failed_or_hangs_is_forgotten_and_published_never(
         make_robot, picture, monkeypatch):
     monkeypatch.setattr('hybrid_perception.ros.segmentation_node.FINISH_TIMEOUT', 0.2)
     robot = make_robot().start('label')
-    segmenter, begun, go_on = robot.node._engine.segmenter, threading.Event(), threading.Event()
+    segmenter, begun, go_on = robot.node._model.segmenter, threading.Event(), threading.Event()
     segment = segmenter.segment
     monkeypatch.setattr(segmenter, 'segment', lambda rgb: (
         begun.set(), go_on.wait(20), segment(rgb))[2])

@@ -9,12 +9,12 @@ import time
 import pytest
 from std_msgs.msg import String
 
-from hybrid_perception.ros.qos import latched_qos
+from hybrid_perception.ros.transport import latched_qos
 
 
 @pytest.fixture
 def strings(monkeypatch):
-    module = 'hybrid_perception.ros.label_info'
+    module = 'hybrid_perception.ros.outputs'
     monkeypatch.setattr(f'{module}.label_info_type', lambda: String)
     monkeypatch.setattr(
         f'{module}.label_info_msg',
@@ -52,7 +52,7 @@ def test_it_is_repeated_while_active_only(make_robot, strings):
 
 
 def test_without_vision_msgs_one_line_says_so(make_robot, monkeypatch):
-    monkeypatch.setattr('hybrid_perception.ros.label_info.label_info_type', lambda: None)
+    monkeypatch.setattr('hybrid_perception.ros.outputs.label_info_type', lambda: None)
     robot = make_robot().start()
     robot.spin(0.3)
     assert len([line for line in robot.log if 'vision_msgs is not installed' in line]) == 1

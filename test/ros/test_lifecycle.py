@@ -81,7 +81,7 @@ def test_an_inactive_node_does_not_listen(make_robot, picture):
 
 def test_deactivate_finishes_the_frame_in_flight(make_robot, picture, monkeypatch):
     robot = make_robot().start('label')
-    segmenter = robot.node._engine.segmenter
+    segmenter = robot.node._model.segmenter
     segment, begun = segmenter.segment, threading.Event()
 
     def slow(rgb):
@@ -201,7 +201,7 @@ def test_an_engine_that_hangs_does_not_hang_the_node(make_robot, picture, monkey
     monkeypatch.setattr('hybrid_perception.ros.segmentation_node.FINISH_TIMEOUT', 0.5)
     robot = make_robot().start('label')
     begun, release = threading.Event(), threading.Event()
-    monkeypatch.setattr(robot.node._engine.segmenter, 'segment',
+    monkeypatch.setattr(robot.node._model.segmenter, 'segment',
                         lambda rgb: (begun.set(), release.wait(30)))
     robot.camera.publish(robot.stamped(robot.image(picture)))
     robot.spin_until(begun.is_set)
@@ -216,7 +216,7 @@ def test_a_long_configure_reports_and_can_be_stopped(make_robot, monkeypatch):
     reports = []
     monkeypatch.setattr(robot.node._diagnostics, 'publish', reports.append)
     release = threading.Event()
-    monkeypatch.setattr('hybrid_perception.ros.segmentation_node.load_engine',
+    monkeypatch.setattr('hybrid_perception.ros.segmentation_node.load_model',
                         lambda *given: release.wait(20))
     threading.Timer(0.5, robot.node._stop.set).start()
     starvation, start = Starvation(), time.monotonic()

@@ -105,7 +105,7 @@ def test_an_error_in_the_last_picture_leaves_no_half_frame(make_robot, picture, 
 def test_nothing_is_computed_for_nobody(make_robot, picture, monkeypatch):
     robot = make_robot().start()
     calls = []
-    monkeypatch.setattr(robot.node._engine.segmenter, 'segment', calls.append)
+    monkeypatch.setattr(robot.node._model.segmenter, 'segment', calls.append)
     robot.send(robot.image(picture))
     assert (robot.counts.unread, robot.counts.processed, calls) == (1, 0, [])
     assert 'nobody reads' in robot.status('inference').message

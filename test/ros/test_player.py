@@ -201,7 +201,7 @@ def test_two_laps_give_one_answer_per_image_with_equal_stamps_and_the_offline_pi
     assert (counts.overload, counts.late, counts.bad) == (0, 0, 0)
     assert any('jumped back' in line for line in robot.log)
     # Rates begin anew with the lap, and latency is in simulated time: stamps are 20 ms old.
-    assert robot.node._statistics._input.count <= COUNT
+    assert robot.node._statistics._processing.count <= COUNT
     assert 0.0 <= robot.node._statistics.median_latency < 1.5
     assert player.report.sent == Counter({'/image': 2 * COUNT, '/camera_info': 2 * COUNT})
     assert (player.report.laps, player.report.heard, player.report.unplayable) == (2, True, [])

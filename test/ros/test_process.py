@@ -32,20 +32,20 @@ from hybrid_perception.ros import main, segmentation_node
 def load(*given):
     print('loading', flush=True)
     time.sleep(30)
-segmentation_node.load_engine = load
+segmentation_node.load_model = load
 main.main()
 """
 
 
 FAILING = """
-from hybrid_perception.ros import engine, main, segmentation_node
+from hybrid_perception.ros import loaded_model, main, segmentation_node
 def load(*given):
-    loaded = engine.load_engine(*given)
+    loaded = loaded_model.load_model(*given)
     def segment(rgb):
         raise RuntimeError('the accelerator fell off')
     loaded.segmenter.segment = segment
     return loaded
-segmentation_node.load_engine = load
+segmentation_node.load_model = load
 main.main()
 """
 

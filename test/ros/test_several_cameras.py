@@ -20,10 +20,10 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from hybrid_perception.backends import onnxruntime_backend
+from hybrid_perception.ros.loaded_model import Sharing
 from hybrid_perception.ros.main import cameras
 from hybrid_perception.ros.messages import msg_from_array
 from hybrid_perception.ros.segmentation_node import SegmentationNode
-from hybrid_perception.ros.sharing import Sharing
 
 NAMES = ('/front', '/rear')
 
@@ -123,14 +123,14 @@ def test_a_camera_three_times_as_fast_does_not_starve_the_other(rig, monkeypatch
     order: list[float] = []
     rig.start()
     for node in rig.nodes:
-        real = node._engine.segmenter.segment
+        real = node._model.segmenter.segment
 
         def slow(rgb: np.ndarray, real: Any = real) -> Any:
             time.sleep(0.05)  # so that both cameras overload the engine
             order.append(time.monotonic())
             return real(rgb)
 
-        monkeypatch.setattr(node._engine.segmenter, 'segment', slow)
+        monkeypatch.setattr(node._model.segmenter, 'segment', slow)
     stop = threading.Event()
 
     def film(name: str, period: float) -> None:

@@ -200,5 +200,5 @@ def test_the_legend_is_what_the_diagnostics_say_and_costs_no_inference(make_robo
     lines = [f'{WORDS[status.level]}  {status.name}: {status.message}'
              for status in report.status]
     expected = render_legend(
-        lines, robot.node._engine.manifest.class_map, Style(50.0, 0.3, -45.0, -5.0))
+        lines, robot.node._model.manifest.class_map, Style(50.0, 0.3, -45.0, -5.0))
     np.testing.assert_array_equal(robot.pixels(picture), expected)
