@@ -36,6 +36,9 @@ FINISH_TIMEOUT = 10.0
 END_TIMEOUT = 1.2
 """Seconds that it gets when the node is about to end anyway."""
 
+CLOSE_TIMEOUT = 0.3
+"""Seconds that freeing the model gets then."""
+
 
 class SegmentationNode(LifecycleNode):
     """Camera images in; labels, anomaly scores and pictures of them out.
@@ -242,7 +245,8 @@ class SegmentationNode(LifecycleNode):
         """Free the model; where its engine hangs, leave that to a thread that waits for it."""
         closing = threading.Thread(target=engine.segmenter.close, name='closing', daemon=True)
         closing.start()
-        closing.join(END_TIMEOUT)
+        # The end of the process is not put off for what it frees anyway.
+        closing.join(CLOSE_TIMEOUT if self._stop.is_set() else END_TIMEOUT)
         if closing.is_alive():
             # Nobody else may wait for it either.
             self._sharing.backends.discard_all()
