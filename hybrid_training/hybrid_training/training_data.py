@@ -75,7 +75,8 @@ def _train_ids(meaning: str | tuple[str, ...], classes: ClassList) -> tuple[int,
     if unknown or not names:
         msg = f'inliers.values: {unknown[0] if names else names!r} is none of the classes'
         raise ConfigError(msg)
-    return tuple(sorted(classes.names.index(name) for name in names))
+    # Each once: the sum of the probabilities would count it twice.
+    return tuple(sorted({classes.names.index(name) for name in names}))
 
 
 def _codes_of_values(

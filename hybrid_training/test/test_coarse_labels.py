@@ -37,6 +37,12 @@ def test_each_union_is_found_once(coarse):
     assert coarse_labels(config, CITYSCAPES) == (WALL_OR_BUILDING,)
 
 
+def test_a_class_that_is_named_twice_counts_once(coarse):
+    twice = {**coarse['inliers'][1], 'values': {7: ['road', 'road'], 11: ['wall', 'wall', 'sky']}}
+    config = open_config({**coarse, 'inliers': [twice]})
+    assert coarse_labels(config, CITYSCAPES) == ((3, 10),)
+
+
 def test_samples_hold_classes_ignore_and_unions(coarse, toy_data):
     only = open_config({**coarse, 'inliers': coarse['inliers'][1:]})
     samples = training_samples(only, toy_data)

@@ -125,7 +125,8 @@ def test_widths_want_one_for_each_level():
 def test_the_grids_are_the_same_whether_the_size_is_known_or_not(monkeypatch):
     torch.manual_seed(0)
     pooling = PyramidPooling(6, 8).eval()
-    for size in ((16, 32), (17, 30), (30, 17), (20, 26), (2, 3), (24, 24)):
+    for size in ((16, 32), (17, 30), (30, 17), (20, 26), (2, 3), (24, 24),
+                 (32, 40), (16, 40), (32, 36)):
         feature = torch.randn(1, 6, *size)
         with torch.inference_mode(), monkeypatch.context() as patch:
             known = pooling(feature)

@@ -46,7 +46,7 @@ class PyramidPooling(nn.Module):
 
     def _level(self, feature: torch.Tensor, rows: int, level: nn.Module) -> torch.Tensor:
         height, width = feature.shape[-2:]
-        columns = max(1, (2 * rows * width + height) // (2 * height))
+        columns = max(1, round(rows * width / height))
         pooled = functional.adaptive_avg_pool2d(
             feature, (min(rows, height), min(columns, width)))
         return functional.interpolate(
@@ -62,7 +62,7 @@ class PyramidPooling(nn.Module):
         """
         height, width = (_as_scalar(n) for n in feature.shape[-2:])
         row_count = torch.minimum(torch.tensor(float(rows)), height)
-        columns = torch.floor((2 * rows * width + height) / (2 * height))
+        columns = torch.round(rows * width / height)  # halves to even, as round() above
         columns = torch.minimum(columns.clamp(1, self.WIDEST * rows), width)
         pool_rows, spread_rows = _grid(feature.shape[-2], height, row_count, rows)
         pool_columns, spread_columns = _grid(
