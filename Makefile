@@ -145,7 +145,8 @@ test: $(STAMPS)/package $(STAMPS)/test $(TRAINING)  ## lint, then every test
 	    test/gpu) && \
 	  exit $$lint
 
-# TensorRT is the machine's: on a Jetson JetPack's, elsewhere `pip install '.[tensorrt]'` into .venv. Here, what is missing is a failure, not a skip.
+# TensorRT is the machine's: on a Jetson JetPack's, elsewhere `pip install '.[tensorrt]'` into
+# .venv. Here, what is missing is a failure, not a skip.
 .PHONY: test-gpu
 test-gpu: $(STAMPS)/package $(STAMPS)/test  ## TensorRT on this machine's GPU: build, parity, latency
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/hybrid_training" HYBRID_PERCEPTION_REQUIRE_GPU=1 \
@@ -171,7 +172,7 @@ clip: $(STAMPS)/package  ## render the bundled drive again, bit by bit
 .PHONY: train
 train: $(STAMPS)/package $(TRAINING)  ## train your own: make train CONFIG=my.yaml RUN=runs/mine
 	@env $$($(BIN)/python -m hybrid_training.allocator) \
-	  $(BIN)/hybrid-training train --config '$(CONFIG)' --output '$(RUN)' --data '$(DATA)'
+	  $(BIN)/hybrid-training train --config $(CONFIG) --output $(RUN) --data $(DATA)
 
 .PHONY: claim
 claim: $(STAMPS)/package $(TRAINING) | $(RENDERED)  ## show the paper's claim: train what is missing, write docs/results.md
