@@ -3,8 +3,9 @@
 """The memory allocator that training on a CPU runs with, where it is installed.
 
 Each step takes and gives back the same maps of some hundred megabytes. glibc returns such memory
-to the kernel, which hands it out page by page again, zeroed; docs/ablations.md has what that costs.
-jemalloc keeps it, in huge pages, with these settings: with its own defaults it is slower. It must be there when the process starts, hence not an import:
+to the kernel, which hands it out page by page again, zeroed; what that costs is in
+docs/ablations.md. jemalloc keeps it, in huge pages, with these settings; with its own defaults it
+is slower than glibc. It must be there when the process starts, hence not an import:
 `env $(python -m hybrid_training.allocator) hybrid-training train ...`, as `make train` does.
 """
 
